@@ -1,0 +1,35 @@
+// Argument checks shared by every caller: one place, one wording.
+//
+// Each returns INVALID_ARGUMENT naming the field (as in the API, e.g. "flow.step_size"), the value
+// and the allowed range, or OK. A `prefix` such as "flow" names the message the field stands in.
+//
+// Thread safety: the functions are pure.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "core/discrepancy_spec.h"
+#include "core/flow_spec.h"
+
+namespace riesz {
+
+// Named bounds of the service. A request beyond them is refused before anything is reserved.
+inline constexpr int64_t kMaxCount = int64_t{1} << 30;     // particles of one ensemble
+inline constexpr int64_t kMaxDim = int64_t{1} << 20;       // coordinates
+inline constexpr int64_t kMaxElements = int64_t{1} << 40;  // count * dim
+inline constexpr int64_t kMaxSlices = int64_t{1} << 20;    // P
+
+// Checks <prefix>.count and <prefix>.dim.
+absl::Status ValidateShape(int64_t count, int64_t dim, std::string_view prefix);
+absl::Status ValidateExponent(double exponent, std::string_view prefix);
+absl::Status ValidateDirections(const DirectionSpec& spec, std::string_view prefix);
+// Spec against the operands' shapes: dimensions agree, U has at least two particles a side, sliced
+// has exponent 1.
+absl::Status Validate(const EnergyDistanceSpec& spec, int64_t n, int64_t m, int64_t x_dim,
+                      int64_t y_dim);
+absl::Status Validate(const GradientSpec& spec, int64_t n, int64_t m, int64_t x_dim, int64_t y_dim);
+absl::Status Validate(const FlowSpec& spec, int64_t n, int64_t m, int64_t x_dim, int64_t y_dim);
+
+}  // namespace riesz
