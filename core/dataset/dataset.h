@@ -32,6 +32,10 @@ struct Dataset {
 // NOT_FOUND; INVALID_ARGUMENT names the file, the place and what is wrong with it.
 absl::StatusOr<Dataset> ReadFile(const std::string& path);
 
+// Labels, one integer a row: an IDX file of rank 1, or a .npy or .csv with one column.
+// INVALID_ARGUMENT where a value is no integer in [-2^24, 2^24].
+absl::StatusOr<std::vector<int32_t>> ReadLabels(const std::string& path);
+
 // A data set by name under a directory: a folder with IDX pairs (train-…, t10k-…) or CIFAR-10
 // batches, or a file. `split` is "train" or "test". A name with '/' or ".." is INVALID_ARGUMENT.
 absl::StatusOr<Dataset> ReadDataset(const std::string& data_dir, const std::string& name,
