@@ -1,0 +1,123 @@
+"""`riesz distance` and `riesz gradient` against numpy float64."""
+
+import math
+
+import numpy
+import scipy.stats
+
+import oracle
+from service import ServiceTest
+
+# Distances are formed in float32: each of the three means keeps a relative error of a few 2^-24
+# times sqrt(d), and E is their difference. 1e-5 of the largest mean bounds it for d <= 64.
+RELATIVE = 1e-5
+
+
+class Distance(ServiceTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        random = numpy.random.default_rng(20261123)
+        cls.a = random.normal(size=(300, 16)).astype(numpy.float32)
+        cls.b = (random.normal(size=(400, 16)) * 1.5 + 0.3).astype(numpy.float32)
+        cls.line_a = random.normal(size=(200, 1)).astype(numpy.float32)
+        # Rounded, so that the two samples share values: ties are the rule's business.
+        cls.line_b = numpy.round(random.normal(size=(150, 1)) + 1, 1).astype(numpy.float32)
+        cls.line_a[:60] = numpy.round(cls.line_a[:60], 1)
+        test = cls("run_riesz")
+        for name, content in [("a", cls.a), ("b", cls.b), ("la", cls.line_a), ("lb", cls.line_b)]:
+            numpy.save(cls.folder / f"{name}.npy", content)
+            test.riesz("ensemble", "put", name, f"{name}.npy")
+
+    def test_exact_value_is_the_definition(self):
+        scale = 2 * numpy.linalg.norm(self.a, axis=1).mean()
+        for estimator in ("v", "u"):
+            for exponent in (1, 0.5, 1.5):
+                reply = self.riesz_json("distance", "a", "b", "--method", "exact", "--exponent",
+                                        exponent, "--estimator", estimator)
+                expected = oracle.energy_distance(self.a, self.b, exponent, estimator == "u")
+                self.assertAlmostEqual(reply["energy_distance"], expected,
+                                       delta=RELATIVE * max(scale, scale**exponent),
+                                       msg=f"estimator {estimator}, exponent {exponent}")
+                self.assertEqual(reply["method"], "METHOD_EXACT")
+                self.assertNotIn("slicing_standard_error", reply)
+                self.assertNotIn("slices", reply)
+
+    def test_sliced_value_lies_within_its_stated_error(self):
+        exact = oracle.energy_distance(self.a, self.b)
+        for directions in ("orthogonal", "iid"):
+            reply = self.riesz_json("distance", "a", "b", "--method", "sliced", "--exponent", 1,
+                                    "--estimator", "v", "--directions", directions,
+                                    "--slices", 4096, "--seed", 7)
+            error = reply["slicing_standard_error"]
+            self.assertGreater(error, 0)
+            self.assertLess(error, 0.05 * exact)
+            # At least 256 blocks, so the error is normal: 5 sigma is one false alarm in 1.7 million.
+            self.assertLess(abs(reply["energy_distance"] - exact), 5 * error)
+            self.assertEqual(int(reply["slices"]), 4096)
+            self.assertEqual(reply["directions"]["seed"], "7")
+
+    def test_same_seed_gives_the_same_number(self):
+        command = ("distance", "a", "b", "--method", "sliced", "--slices", 100, "--seed", 3)
+        self.assertEqual(self.riesz_json(*command)["energy_distance"],
+                         self.riesz_json(*command)["energy_distance"])
+
+    def test_seed_chosen_by_the_server_is_echoed_and_repeats_the_number(self):
+        first = self.riesz_json("distance", "a", "b", "--method", "sliced", "--slices", 64)
+        again = self.riesz_json("distance", "a", "b", "--method", "sliced", "--slices", 64,
+                                "--seed", first["directions"]["seed"])
+        self.assertEqual(first["energy_distance"], again["energy_distance"])
+
+    def test_auto_says_what_it_chose(self):
+        reply = self.riesz_json("distance", "a", "b", "--method", "auto")
+        self.assertIn(reply["method"], ("METHOD_EXACT", "METHOD_SLICED"))
+        self.assertEqual(self.riesz_json("distance", "a", "b", "--exponent", 1.5)["method"],
+                         "METHOD_EXACT")
+
+    def test_one_dimension_sliced_is_exact_and_scipys_squared(self):
+        scipys = scipy.stats.energy_distance(self.line_a[:, 0], self.line_b[:, 0]) ** 2
+        for method in ("sliced", "exact"):
+            reply = self.riesz_json("distance", "la", "lb", "--method", method)
+            self.assertAlmostEqual(reply["energy_distance"], scipys, delta=RELATIVE)
+
+    def test_same_ensemble_is_at_distance_zero(self):
+        for method in ("sliced", "exact"):
+            reply = self.riesz_json("distance", "a", "a", "--method", method)
+            self.assertAlmostEqual(reply["energy_distance"], 0, delta=1e-6)
+
+    def test_file_serves_as_operand(self):
+        reply = self.riesz_json("distance", "a.npy", "b", "--method", "exact")
+        self.assertAlmostEqual(reply["energy_distance"], oracle.energy_distance(self.a, self.b),
+                               delta=1e-4)
+
+    def test_plain_output_names_the_number(self):
+        plain = self.riesz("distance", "a", "b", "--method", "exact")
+        self.assertIn(f"{oracle.energy_distance(self.a, self.b):.3g}", plain)
+
+    def test_exact_gradient_is_the_definition(self):
+        for exponent in (1, 1.5):
+            self.riesz("gradient", "a", "b", "--method", "exact", "--exponent", exponent,
+                       "--out", "exact.npy")
+            got = numpy.load(self.folder / "exact.npy")
+            expected = oracle.gradient(self.a, self.b, exponent)
+            self.assertEqual(got.dtype, numpy.float32)
+            scale = numpy.sqrt((expected**2).sum(axis=1).mean())
+            self.assertLess(numpy.abs(got - expected).max(), RELATIVE * scale * 10)
+
+    def test_sliced_gradient_error_obeys_the_law(self):
+        self.riesz("gradient", "a", "b", "--slices", 1000, "--seed", 7, "--out", "g.npy")
+        got = numpy.load(self.folder / "g.npy")
+        expected = oracle.gradient(self.a, self.b)
+        n, d = self.a.shape
+        rms = math.sqrt(n**2 * ((got - expected) ** 2).sum(axis=1).mean())
+        # E|N g_i - exact|^2 <= 2 pi d / P (core/README.md); the mean over 300 correlated particles
+        # of 1000 slices stays within twice that.
+        self.assertLess(rms, 2 * math.sqrt(2 * math.pi * d / 1000))
+        self.assertGreater(rms, 0)
+
+    def test_sliced_gradient_in_one_dimension_is_exact(self):
+        self.riesz("gradient", "la", "lb", "--method", "sliced", "--out", "line.npy")
+        got = numpy.load(self.folder / "line.npy")
+        expected = oracle.gradient(self.line_a, self.line_b)
+        # |N g_i| <= 2 and ties are counted in integers: float32 rounding only.
+        self.assertLess(numpy.abs(got - expected).max() * len(got), 1e-6)
