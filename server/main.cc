@@ -1,0 +1,117 @@
+// rieszd: reads options, starts the server, drains on SIGTERM or SIGINT.
+//
+// Exit codes: 0 after a drain, 1 when the server cannot start, 2 for a bad option, 130 at a second
+// signal.
+#include <grpc/support/log.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "core/backend/make_backend.h"
+#include "core/status_macros.h"
+#include "server/log.h"
+#include "server/options.h"
+#include "server/server.h"
+
+namespace riesz {
+namespace {
+
+// Chunks of a megabyte would otherwise be mapped and unmapped one by one, which halves transfers.
+void TuneAllocator() {
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  mallopt(M_TRIM_THRESHOLD, 512 << 20);
+}
+
+// Every thread made after this inherits the mask, gRPC's too: only WaitForSignal hears of these.
+sigset_t BlockSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  // A client that goes away must not end the server.
+  signal(SIGPIPE, SIG_IGN);
+  return signals;
+}
+
+int WaitForSignal(const sigset_t& signals) {
+  int signal_number = 0;
+  while (sigwait(&signals, &signal_number) != 0) {
+  }
+  return signal_number;
+}
+
+void LogFromGrpc(gpr_log_func_args* args) {
+  const LogLevel level = args->severity == GPR_LOG_SEVERITY_ERROR  ? LogLevel::kWarning
+                         : args->severity == GPR_LOG_SEVERITY_INFO ? LogLevel::kInfo
+                                                                   : LogLevel::kDebug;
+  Log(level, args->message, {{"from", "grpc"}});
+}
+
+absl::StatusOr<std::unique_ptr<Server>> StartServer(const ServerOptions& options) {
+  const std::string device = options.device == "auto" ? "cpu" : options.device;
+  RIESZ_ASSIGN_OR_RETURN(std::unique_ptr<Backend> backend,
+                         MakeBackend(device, {.threads = options.threads}));
+  std::vector<std::unique_ptr<Backend>> backends;
+  backends.push_back(std::move(backend));
+  return Server::Start(options, std::move(backends));
+}
+
+int Main(const std::vector<std::string>& arguments) {
+  TuneAllocator();
+  const sigset_t signals = BlockSignals();
+  gpr_set_log_function(LogFromGrpc);
+
+  const absl::StatusOr<CommandLine> command_line = ParseCommandLine(arguments);
+  if (!command_line.ok()) {
+    std::fprintf(stderr, "rieszd: %s\n", std::string(command_line.status().message()).c_str());
+    return 2;
+  }
+  if (!command_line->print_and_exit.empty()) {
+    std::fputs(command_line->print_and_exit.c_str(), stdout);
+    return 0;
+  }
+  const ServerOptions& options = command_line->options;
+  SetLogLevel(options.log_level);
+  if (!options.state_dir.empty()) {
+    Log(LogLevel::kWarning, "state is not yet durable: it is kept in memory and lost at exit",
+        {{"state_dir", options.state_dir}, {"durability", "EPHEMERAL"}});
+  }
+
+  const absl::StatusOr<std::unique_ptr<Server>> server = StartServer(options);
+  if (!server.ok()) {
+    std::fprintf(stderr, "rieszd: %s\n", std::string(server.status().message()).c_str());
+    return absl::IsInvalidArgument(server.status()) ? 2 : 1;
+  }
+  for (const std::string& address : (*server)->addresses()) {
+    std::printf("rieszd listening on %s\n", address.c_str());
+  }
+  if (const std::string metrics = (*server)->metrics_address(); !metrics.empty()) {
+    std::printf("metrics on %s\n", metrics.c_str());
+  }
+  std::fflush(stdout);
+
+  const int first = WaitForSignal(signals);
+  Log(LogLevel::kInfo, "signal received", {{"signal", absl::StrCat(first)}});
+  std::thread([signals] {
+    WaitForSignal(signals);
+    _exit(130);  // whoever asks twice does not want to wait
+  }).detach();
+  (*server)->Drain(options.drain_timeout);
+  return 0;
+}
+
+}  // namespace
+}  // namespace riesz
+
+int main(int argc, char** argv) {
+  return riesz::Main(std::vector<std::string>(argv + 1, argv + argc));
+}
