@@ -4,102 +4,182 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <mutex>
-#include <vector>
 
 #include "core/check.h"
 #include "core/random.h"
 
-// LAPACK, as OpenBLAS carries it.
-extern "C" void dpotrf_(const char* uplo, const int* n, double* a, const int* lda, int* info);
-
 namespace riesz {
 namespace {
 
-constexpr int64_t kIidBatch = 256;
-constexpr int64_t kTile = 112;  // rows or columns of one task; 784 = 7 * 112
+constexpr int64_t kTile = 112;     // rows or columns of one task; 784 = 7 * 112
+constexpr int64_t kFillRows = 16;  // rows of one task that fills or converts
 
-int64_t Tiles(int64_t size) { return (size + kTile - 1) / kTile; }
+int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// Our tasks are the parallelism; a BLAS with threads of its own would also make bits depend on
-// them.
+int64_t BlockRows(const DirectionSpec& spec, int64_t dim) {
+  return spec.kind == DirectionKind::kIid ? kIidBatchRows : std::min(dim, kMaxOrthogonalRows);
+}
+
+// Our tasks are the parallelism; BLAS threads beside them would also move the bits.
 void UseOneBlasThread() {
   static std::once_flag once;
   std::call_once(once, [] { openblas_set_num_threads(1); });
 }
 
-// In-place Cholesky factor (lower) of the k x k matrix in `gram`; the strict upper triangle is
-// neither read nor written. False when a pivot is not positive.
-bool Cholesky(double* gram, int64_t k) {
-  const int order = static_cast<int>(k);
-  int info = 0;
-  dpotrf_("U", &order, gram, &order, &info);  // our rows are LAPACK's columns
-  return info == 0;
+// Rows [i0, i0 + rows) of tile row i, in a matrix of `size` rows.
+struct Tile {
+  int64_t begin;
+  int64_t size;
+};
+Tile TileAt(int64_t i, int64_t size) { return {i * kTile, std::min(kTile, size - i * kTile)}; }
+
+// Calls body(i, j) for the tiles first <= j <= i < tiles of a lower triangle.
+void ForLowerTiles(int64_t first, int64_t tiles, const ParallelFor& parallel,
+                   const std::function<void(int64_t, int64_t)>& body) {
+  const int64_t edge = tiles - first;
+  parallel(edge * (edge + 1) / 2, [&](int64_t task) {
+    int64_t i = 0, j = task;
+    while (j > i) j -= ++i;
+    body(first + i, first + j);
+  });
 }
 
-// Largest over smallest diagonal element: a stand-in for the condition number of a factor.
-double DiagonalRatio(const double* factor, int64_t k) {
-  double least = factor[0], most = factor[0];
-  for (int64_t i = 1; i < k; ++i) {
-    least = std::min(least, factor[i * k + i]);
-    most = std::max(most, factor[i * k + i]);
+// c_tile = alpha a_i a_j^T + beta c_tile, with a_i the rows of tile i in a (k, depth) matrix.
+void MultiplyTile(const double* a, int64_t a_stride, int64_t depth, Tile i, Tile j, double alpha,
+                  double beta, double* c, int64_t k) {
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<int>(i.size),
+              static_cast<int>(j.size), static_cast<int>(depth), alpha, a + i.begin * a_stride,
+              static_cast<int>(a_stride), a + j.begin * a_stride, static_cast<int>(a_stride), beta,
+              c + i.begin * k + j.begin, static_cast<int>(k));
+}
+
+// Cholesky of one diagonal tile in place, rows `stride` apart. False when a pivot is not above
+// `least_pivot`.
+bool FactorTile(double* tile, int64_t size, int64_t stride, double least_pivot) {
+  for (int64_t i = 0; i < size; ++i) {
+    double* row_i = tile + i * stride;
+    for (int64_t j = 0; j <= i; ++j) {
+      const double* row_j = tile + j * stride;
+      const double rest = row_i[j] - cblas_ddot(static_cast<int>(j), row_i, 1, row_j, 1);
+      if (j < i) {
+        row_i[j] = rest / row_j[j];
+      } else if (rest > least_pivot) {
+        row_i[i] = std::sqrt(rest);
+      } else {
+        return false;
+      }
+    }
   }
-  return most / least;
+  return true;
 }
 
-// Replaces the rows of a (k, d), k <= d, by the Q of its Gram-Schmidt process: a = L q, L lower
-// with positive diagonal. CholeskyQR: gram = a a^T = L L^T, q = L^-1 a. Its loss of orthogonality
-// is eps * cond(a)^2, so a pass whose factor is ill-conditioned is followed by another, and a
-// factor that does not exist in double is replaced by a shifted one first (Fukaya et al., "Shifted
-// Cholesky QR", SIAM J. Sci. Comput. 2020). Q is unique, so the number of passes changes rounding
-// only.
-void Orthonormalize(double* a, int64_t k, int64_t d, std::vector<double>& gram,
-                    const ParallelFor& parallel) {
-  // A square Gaussian matrix has cond ~ d; a diagonal ratio of 1e3 there means cond ~ 1e5 and a
-  // loss of 1e-6, which is met by 2 % of square blocks and hardly any other.
-  constexpr double kWellConditioned = 1e3;
-  gram.resize(static_cast<size_t>(k * k));
-  const int64_t row_tiles = Tiles(k);
-  for (int pass = 0; pass < 5; ++pass) {
-    parallel(row_tiles * (row_tiles + 1) / 2, [&](int64_t task) {
-      int64_t i = 0, j = task;  // tile (i, j) of the lower triangle
-      while (j > i) j -= ++i;
-      const int64_t i0 = i * kTile, j0 = j * kTile;
-      cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans,
-                  static_cast<int>(std::min(kTile, k - i0)),
-                  static_cast<int>(std::min(kTile, k - j0)), static_cast<int>(d), 1, a + i0 * d,
-                  static_cast<int>(d), a + j0 * d, static_cast<int>(d), 0,
-                  gram.data() + i0 * k + j0, static_cast<int>(k));
+// Replaces the lower triangle of gram (k, k) by its Cholesky factor; the strict upper one is
+// scratch. False when the matrix is singular in double precision.
+bool Cholesky(double* gram, int64_t k, const ParallelFor& parallel) {
+  double most = 0;
+  for (int64_t i = 0; i < k; ++i) most = std::max(most, gram[i * k + i]);
+  // Rounding of the sums before it makes a smaller pivot noise.
+  const double least_pivot = static_cast<double>(k) * std::numeric_limits<double>::epsilon() * most;
+  const int64_t tiles = CeilDiv(k, kTile);
+  for (int64_t t = 0; t < tiles; ++t) {
+    const Tile pivot = TileAt(t, k);
+    double* diagonal = gram + pivot.begin * k + pivot.begin;
+    if (!FactorTile(diagonal, pivot.size, k, least_pivot)) return false;
+    parallel(tiles - t - 1, [&](int64_t task) {
+      const Tile below = TileAt(t + 1 + task, k);
+      cblas_dtrsm(CblasRowMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit,
+                  static_cast<int>(below.size), static_cast<int>(pivot.size), 1, diagonal,
+                  static_cast<int>(k), gram + below.begin * k + pivot.begin, static_cast<int>(k));
     });
-    double trace = 0;
-    for (int64_t i = 0; i < k; ++i) trace += gram[i * k + i];
-    std::vector<double> kept;
-    if (pass == 0) kept = gram;
+    ForLowerTiles(t + 1, tiles, parallel, [&](int64_t i, int64_t j) {
+      MultiplyTile(gram + pivot.begin, k, pivot.size, TileAt(i, k), TileAt(j, k), -1, 1, gram, k);
+    });
+  }
+  return true;
+}
+
+void Gram(const double* a, int64_t k, int64_t dim, double* gram, const ParallelFor& parallel) {
+  ForLowerTiles(0, CeilDiv(k, kTile), parallel, [&](int64_t i, int64_t j) {
+    MultiplyTile(a, dim, dim, TileAt(i, k), TileAt(j, k), 1, 0, gram, k);
+  });
+}
+
+// a <- factor^-1 a.
+void Solve(const double* factor, double* a, int64_t k, int64_t dim, const ParallelFor& parallel) {
+  parallel(CeilDiv(dim, kTile), [&](int64_t task) {
+    const Tile columns = TileAt(task, dim);
+    cblas_dtrsm(CblasRowMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit,
+                static_cast<int>(k), static_cast<int>(columns.size), 1, factor, static_cast<int>(k),
+                a + columns.begin, static_cast<int>(dim));
+  });
+}
+
+// Condition number of a factor, within a factor of two: the smallest singular value by two inverse
+// power iterations in y (k), the largest as that of Gaussian rows. (The diagonal's ratio alone is
+// too low by up to 200.)
+double ConditionEstimate(const double* factor, int64_t k, double* y) {
+  const auto solve = [&](CBLAS_TRANSPOSE transpose) {
+    cblas_dtrsv(CblasRowMajor, CblasLower, transpose, CblasNonUnit, static_cast<int>(k), factor,
+                static_cast<int>(k), y, 1);
+  };
+  std::fill_n(y, k, 1.0);
+  double norm = std::sqrt(static_cast<double>(k));
+  for (int iteration = 0; iteration < 2; ++iteration) {
+    cblas_dscal(static_cast<int>(k), 1 / norm, y, 1);
+    solve(CblasNoTrans);
+    solve(CblasTrans);
+    norm = cblas_dnrm2(static_cast<int>(k), y, 1);  // -> 1 / smallest^2
+  }
+  double most = 0;
+  for (int64_t i = 0; i < k; ++i) most = std::max(most, factor[i * k + i]);
+  return 2 * most * std::sqrt(norm);
+}
+
+// Replaces a (k, dim), k <= dim, by the Q of a = L Q: CholeskyQR, a a^T = L L^T and Q = L^-1 a. One
+// pass loses 0.01 to 0.15 eps cond(a)^2 of orthonormality (measured), so that 3e4 means 3e-8 at
+// most; a pass beyond it is followed by another (5 % of square blocks at dim = 784). A Gram matrix
+// that is singular in double is shifted first (Fukaya et al., "Shifted Cholesky QR", SISC 2020).
+// Every pass multiplies by a lower triangle with positive diagonal, so Q is the same Q but for
+// rounding.
+void Orthonormalize(double* a, int64_t k, int64_t dim, DirectionScratch& scratch,
+                    const ParallelFor& parallel) {
+  constexpr double kWellConditioned = 3e4;
+  constexpr int kMaxPasses = 6;
+  double* gram = scratch.gram();
+  for (int pass = 0; pass < kMaxPasses; ++pass) {
+    Gram(a, k, dim, gram, parallel);
     bool shifted = false;
-    if (!Cholesky(gram.data(), k)) {
-      RIESZ_CHECK(pass == 0, "after a shifted pass the rows are well-conditioned");
-      gram = kept;
-      for (int64_t i = 0; i < k; ++i) gram[i * k + i] += 1e-12 * trace;
-      RIESZ_CHECK(Cholesky(gram.data(), k), "a shifted Gram matrix is positive definite");
+    if (!Cholesky(gram, k, parallel)) {
+      Gram(a, k, dim, gram, parallel);
+      double trace = 0;
+      for (int64_t i = 0; i < k; ++i) trace += gram[i * k + i];
+      for (int64_t i = 0; i < k; ++i) gram[i * k + i] += 1e-11 * trace;
+      RIESZ_CHECK(Cholesky(gram, k, parallel), "a shifted Gram matrix is positive definite");
       shifted = true;
     }
-    const int64_t column_tiles = Tiles(d);
-    parallel(column_tiles, [&](int64_t task) {
-      const int64_t c0 = task * kTile;
-      cblas_dtrsm(CblasRowMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit,
-                  static_cast<int>(k), static_cast<int>(std::min(kTile, d - c0)), 1, gram.data(),
-                  static_cast<int>(k), a + c0, static_cast<int>(d));
-    });
-    if (!shifted && DiagonalRatio(gram.data(), k) <= kWellConditioned) return;
+    Solve(gram, a, k, dim, parallel);
+    if (!shifted && ConditionEstimate(gram, k, scratch.vector()) <= kWellConditioned) return;
   }
-  RIESZ_CHECK(false, "CholeskyQR converges in five passes");
+  RIESZ_CHECK(false, "CholeskyQR converges in six passes");
 }
 
-void Normalize(float* row, int64_t d) {
+void Normalize(float* row, int64_t dim) {
+  // Eight sums, always the same, hide the additions' latency.
+  double squares[8] = {};
+  for (int64_t k = 0; k < dim; ++k) squares[k % 8] += static_cast<double>(row[k]) * row[k];
   double square = 0;
-  for (int64_t k = 0; k < d; ++k) square += static_cast<double>(row[k]) * row[k];
+  for (double part : squares) square += part;
   const double inverse = 1 / std::sqrt(square);
-  for (int64_t k = 0; k < d; ++k) row[k] = static_cast<float>(row[k] * inverse);
+  for (int64_t k = 0; k < dim; ++k) row[k] = static_cast<float>(row[k] * inverse);
+}
+
+// body(begin, end) over the rows of a block in tasks of kFillRows.
+void ForRows(int64_t rows, const ParallelFor& parallel,
+             const std::function<void(int64_t, int64_t)>& body) {
+  parallel(CeilDiv(rows, kFillRows),
+           [&](int64_t task) { body(task * kFillRows, std::min((task + 1) * kFillRows, rows)); });
 }
 
 }  // namespace
@@ -108,54 +188,71 @@ void SerialFor(int64_t tasks, const std::function<void(int64_t)>& body) {
   for (int64_t i = 0; i < tasks; ++i) body(i);
 }
 
+int64_t SliceCount(const DirectionSpec& spec, int64_t dim) { return dim == 1 ? 1 : spec.count; }
+
 int64_t DirectionBlockCount(const DirectionSpec& spec, int64_t dim) {
-  const int64_t block = spec.kind == DirectionKind::kOrthogonal ? dim : kIidBatch;
-  return (spec.count + block - 1) / block;
+  return CeilDiv(SliceCount(spec, dim), BlockRows(spec, dim));
 }
 
 DirectionBlock DirectionBlockAt(const DirectionSpec& spec, int64_t dim, int64_t index) {
-  const int64_t block = spec.kind == DirectionKind::kOrthogonal ? dim : kIidBatch;
-  const int64_t first = index * block;
-  RIESZ_CHECK(0 <= index && first < spec.count, "block index within the spec");
-  return {first, std::min(block, spec.count - first)};
+  const int64_t rows = BlockRows(spec, dim);
+  const int64_t first = index * rows;
+  const int64_t count = std::min(rows, SliceCount(spec, dim) - first);
+  RIESZ_CHECK(index >= 0 && count > 0, "a block of the spec");
+  return {first, count};
+}
+
+int64_t MaxBlockRows(const DirectionSpec& spec, int64_t dim) {
+  return DirectionBlockAt(spec, dim, 0).count;
+}
+
+DirectionScratch::DirectionScratch(const DirectionSpec& spec, int64_t dim) {
+  if (spec.kind == DirectionKind::kIid || dim == 1) return;
+  const int64_t k = MaxBlockRows(spec, dim);
+  rows_.resize(static_cast<size_t>(k * dim));
+  gram_.resize(static_cast<size_t>(k * k));
+  vector_.resize(static_cast<size_t>(k));
+}
+
+int64_t DirectionScratch::Bytes(const DirectionSpec& spec, int64_t dim) {
+  if (spec.kind == DirectionKind::kIid || dim == 1) return 0;
+  const int64_t k = MaxBlockRows(spec, dim);
+  return (k * dim + k * k + k) * static_cast<int64_t>(sizeof(double));
+}
+
+void GenerateDirectionBlock(const DirectionSpec& spec, int64_t dim, uint64_t step, int64_t index,
+                            float* out, DirectionScratch& scratch, const ParallelFor& parallel) {
+  const DirectionBlock block = DirectionBlockAt(spec, dim, index);
+  if (dim == 1) {
+    out[0] = 1;
+    return;
+  }
+  const bool orthogonal = spec.kind == DirectionKind::kOrthogonal;
+  double* a = scratch.rows();
+  ForRows(block.count, parallel, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      float* row = out + i * dim;
+      FillNormals(spec.seed, RandomStream::kDirections, step,
+                  static_cast<uint64_t>(block.first + i), row, dim);
+      if (orthogonal) {
+        std::copy(row, row + dim, a + i * dim);
+      } else {
+        Normalize(row, dim);
+      }
+    }
+  });
+  if (!orthogonal) return;
+  UseOneBlasThread();
+  Orthonormalize(a, block.count, dim, scratch, parallel);
+  ForRows(block.count, parallel, [&](int64_t begin, int64_t end) {
+    for (int64_t e = begin * dim; e < end * dim; ++e) out[e] = static_cast<float>(a[e]);
+  });
 }
 
 void GenerateDirectionBlock(const DirectionSpec& spec, int64_t dim, uint64_t step, int64_t index,
                             float* out, const ParallelFor& parallel) {
-  UseOneBlasThread();
-  const DirectionBlock block = DirectionBlockAt(spec, dim, index);
-  if (dim == 1) {
-    std::fill_n(out, block.count, 1.0f);
-    return;
-  }
-  constexpr int64_t kRows = 16;  // rows of one task
-  const int64_t row_tasks = (block.count + kRows - 1) / kRows;
-  const bool orthogonal = spec.kind == DirectionKind::kOrthogonal;
-  parallel(row_tasks, [&](int64_t task) {
-    const int64_t end = std::min((task + 1) * kRows, block.count);
-    for (int64_t i = task * kRows; i < end; ++i) {
-      float* row = out + i * dim;
-      FillNormals(spec.seed, RandomStream::kDirections, step,
-                  static_cast<uint64_t>(block.first + i), row, dim);
-      if (!orthogonal) Normalize(row, dim);
-    }
-  });
-  if (!orthogonal) return;
-
-  // Kept per thread: a flow draws a block every step, and fresh pages would cost more than the
-  // sums.
-  thread_local std::vector<double> rows, gram;
-  rows.resize(static_cast<size_t>(block.count * dim));
-  double* a = rows.data();  // not the thread_local itself: tasks run on other threads
-  parallel(row_tasks, [&, a](int64_t task) {
-    const int64_t end = std::min((task + 1) * kRows, block.count);
-    std::copy(out + task * kRows * dim, out + end * dim, a + task * kRows * dim);
-  });
-  Orthonormalize(a, block.count, dim, gram, parallel);
-  parallel(row_tasks, [&, a](int64_t task) {
-    const int64_t end = std::min((task + 1) * kRows, block.count);
-    for (int64_t i = task * kRows * dim; i < end * dim; ++i) out[i] = static_cast<float>(a[i]);
-  });
+  DirectionScratch scratch(spec, dim);
+  GenerateDirectionBlock(spec, dim, step, index, out, scratch, parallel);
 }
 
 }  // namespace riesz

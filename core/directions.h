@@ -1,21 +1,23 @@
 // Directions xi on the unit sphere of R^d along which ensembles are sliced.
 //
 // A DirectionSpec is a value: the same (spec, d, step) gives the same floats in every backend of
-// one build, whatever the chunks and threads. Directions come in blocks: independent groups within
-// which an orthogonal spec makes rows orthonormal (rows of a Haar-distributed matrix, unbiased for
-// every slice average). The spread of independent blocks is what slicing errors are estimated from.
+// one build on one kind of processor, whatever the chunks and threads. Directions come in blocks:
+// independent groups within which an orthogonal spec makes rows orthonormal (rows of a
+// Haar-distributed matrix, unbiased for every slice average). The spread of independent blocks is
+// what slicing errors are estimated from (core/slicing_error.h).
 //
-// Thread safety: the functions are pure.
+// Thread safety: the functions are pure but for the memory they are given.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <vector>
 
 namespace riesz {
 
 enum class DirectionKind {
   kIid,         // independent, uniform on the sphere
-  kOrthogonal,  // orthonormal rows in blocks of min(d, rest); lower error far from the target
+  kOrthogonal,  // orthonormal rows in blocks; lower error far from the target
 };
 
 struct DirectionSpec {
@@ -34,18 +36,47 @@ struct DirectionBlock {
 using ParallelFor = std::function<void(int64_t tasks, const std::function<void(int64_t)>& body)>;
 void SerialFor(int64_t tasks, const std::function<void(int64_t)>& body);
 
-// How a spec falls into blocks in R^dim. kOrthogonal: full blocks of dim rows, then the rest. kIid:
-// generation batches of at most 256 rows; there each *slice* is its own independent block.
+// Rows that are made orthonormal together, at most. A block is made in one go, k rows for 4 k^2 dim
+// floating-point operations: without a bound, 3072 rows in R^3072 would hold a device for a second.
+inline constexpr int64_t kMaxOrthogonalRows = 1024;
+// Rows of an iid block, a batch of generation only: each *slice* is independent of all others.
+inline constexpr int64_t kIidBatchRows = 256;
+
+// Directions that a spec draws in R^dim: spec.count, but 1 for dim = 1, where +1 is all there is.
+int64_t SliceCount(const DirectionSpec& spec, int64_t dim);
+// How a spec falls into blocks in R^dim: full blocks of min(dim, kMaxOrthogonalRows) or
+// kIidBatchRows rows, then the rest. Requires index < DirectionBlockCount.
 int64_t DirectionBlockCount(const DirectionSpec& spec, int64_t dim);
 DirectionBlock DirectionBlockAt(const DirectionSpec& spec, int64_t dim, int64_t index);
+// Rows of the largest block, the first.
+int64_t MaxBlockRows(const DirectionSpec& spec, int64_t dim);
+
+// Working memory for making any block of one spec, one block at a time.
+class DirectionScratch {
+ public:
+  DirectionScratch(const DirectionSpec& spec, int64_t dim);
+  static int64_t Bytes(const DirectionSpec& spec, int64_t dim);
+
+  double* rows() { return rows_.data(); }      // (k, dim) for blocks of k rows
+  double* gram() { return gram_.data(); }      // (k, k)
+  double* vector() { return vector_.data(); }  // (k)
+
+ private:
+  std::vector<double> rows_, gram_, vector_;
+};
 
 // Writes block `index` of the spec at flow step `step` (0 outside flows) to out, (block.count, dim)
-// row-major. Randomness is keyed by (seed, step, slice). For dim = 1 every direction is +1: the one
-// slice there is.
+// row-major. Randomness is keyed by (seed, step, slice). For dim = 1 the one direction is +1.
 //
-// Orthogonal rows are Q of Gaussian = R^T Q with positive diagonal, which is Haar; computed in
-// double, rows orthonormal to 1e-6. `parallel` splits the work at fixed tile borders, so that the
-// floats do not depend on the number of threads.
+// Orthogonal rows are the Q of Gaussian = L Q with L lower triangular and a positive diagonal,
+// which is Haar (Mezzadri, "How to generate random matrices from the classical compact groups",
+// 2007); made in double, |Q Q^T - I| < 1e-6 elementwise in float32. `parallel` splits the work at
+// fixed tile borders into single-threaded BLAS calls, so that the floats do not depend on the
+// number of threads.
+void GenerateDirectionBlock(const DirectionSpec& spec, int64_t dim, uint64_t step, int64_t index,
+                            float* out, DirectionScratch& scratch,
+                            const ParallelFor& parallel = SerialFor);
+// The same with memory of its own: for callers that make a block once.
 void GenerateDirectionBlock(const DirectionSpec& spec, int64_t dim, uint64_t step, int64_t index,
                             float* out, const ParallelFor& parallel = SerialFor);
 

@@ -39,8 +39,9 @@ inline float UniformFromBits(uint32_t bits) { return static_cast<float>(bits >> 
 // Fills out[0..n) with the row's standard normals. Coordinate k gets the same number whatever n.
 //
 // Box-Muller in float32 with Cephes' polynomials: words (a, b) of a block become
-// sqrt(-2 ln u) (cos 2 pi v, sin 2 pi v) with u = (a / 2 + 1/2) 2^-31 and v = b 2^-32, within 1e-6
-// of that formula; |z| <= 6.6. About 1 ns a number with AVX-512.
+// sqrt(-2 ln u) (cos 2 pi v, sin 2 pi v), u = (floor(a / 2) + 1/2) 2^-31 rounded to a float below
+// 1, v = b 2^-32 - 1/8, within 1e-6 of that formula. 0 < |(z, z')| <= 6.7. Measured: 1.6 ns a
+// number with AVX-512, 2.4 with AVX2, 13 without vectors.
 void FillNormals(uint64_t seed, RandomStream stream, uint64_t step, uint64_t row, float* out,
                  int64_t n);
 // As FillNormals, UniformFromBits of each word.
