@@ -54,20 +54,6 @@ void Client::Cancel() {
   for (grpc::ClientContext* context : calls_) context->TryCancel();
 }
 
-template <typename Stub, typename Request, typename Response>
-absl::StatusOr<Response> Client::Unary(const std::unique_ptr<Stub>& stub,
-                                       grpc::Status (Stub::*method)(grpc::ClientContext*,
-                                                                    const Request&, Response*),
-                                       Request& request) {
-  if constexpr (requires { request.set_request_id(""); }) {
-    if (request.request_id().empty()) request.set_request_id(RandomId());
-  }
-  Call call(*this);
-  Response response;
-  RIESZ_RETURN_IF_ERROR(FromGrpcStatus((stub.get()->*method)(call.context(), request, &response)));
-  return response;
-}
-
 absl::StatusOr<v1::CreateEnsembleResponse> Client::CreateEnsemble(
     v1::CreateEnsembleRequest request) {
   return Unary(ensembles_, &v1::EnsembleService::Stub::CreateEnsemble, request);

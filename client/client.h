@@ -55,9 +55,9 @@ std::string RandomId();
 using TransferProgress = std::function<void(int64_t done_bytes, int64_t total_bytes)>;
 
 struct UploadContent {
-  MatrixView particles;             // (n, d)
-  std::span<const float> weights;   // empty, or n
-  std::span<const int32_t> labels;  // empty, or n
+  MatrixView particles = {};             // (n, d)
+  std::span<const float> weights = {};   // empty, or n
+  std::span<const int32_t> labels = {};  // empty, or n
 };
 
 struct Download {

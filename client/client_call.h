@@ -3,6 +3,8 @@
 #pragma once
 
 #include "client/client.h"
+#include "client/grpc_error.h"
+#include "core/status_macros.h"
 
 namespace riesz {
 
@@ -19,5 +21,19 @@ class Client::Call {
   Client& client_;
   grpc::ClientContext context_;
 };
+
+template <typename Stub, typename Request, typename Response>
+absl::StatusOr<Response> Client::Unary(const std::unique_ptr<Stub>& stub,
+                                       grpc::Status (Stub::*method)(grpc::ClientContext*,
+                                                                    const Request&, Response*),
+                                       Request& request) {
+  if constexpr (requires { request.set_request_id(""); }) {
+    if (request.request_id().empty()) request.set_request_id(RandomId());
+  }
+  Call call(*this);
+  Response response;
+  RIESZ_RETURN_IF_ERROR(FromGrpcStatus((stub.get()->*method)(call.context(), request, &response)));
+  return response;
+}
 
 }  // namespace riesz

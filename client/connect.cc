@@ -14,7 +14,7 @@ namespace {
 // of everything that was sent.
 constexpr char kServiceConfig[] = R"({"methodConfig": [{
   "name": [
-    {"service": "riesz.v1.ServerService"},
+    {"service": "riesz.v1.ServerService", "method": "GetServerInfo"},
     {"service": "riesz.v1.DiscrepancyService", "method": "ComputeEnergyDistance"},
     {"service": "riesz.v1.EnsembleService", "method": "CreateEnsemble"},
     {"service": "riesz.v1.EnsembleService", "method": "StartUpload"},
@@ -59,6 +59,8 @@ std::string WhyNot(const std::shared_ptr<grpc::Channel>& channel) {
 absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(const ConnectOptions& options) {
   grpc::ChannelArguments arguments;
   arguments.SetServiceConfigJSON(kServiceConfig);
+  // A proxy for the web would be asked even for 127.0.0.1 where no_proxy does not name it.
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectMs);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kReconnectMs);
   auto channel =
