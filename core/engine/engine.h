@@ -42,6 +42,8 @@ struct EngineOptions {
   int64_t max_io_tasks = 256;
   std::string data_dir;  // data sets by name; empty: none
   const Clock* clock = &SteadyClock();
+  // For times that users see and for expire_time; a test's may move by hand.
+  std::function<WallTime()> wall_now = &std::chrono::system_clock::now;
   MetricsSink* metrics = nullptr;  // borrowed; may be null
 };
 

@@ -1,0 +1,68 @@
+// Who holds how many bytes of a device: memory is reserved here before it is allocated, so that a
+// request too large is refused with figures instead of failing half-way.
+//
+// Thread safety: Ledger is thread-safe; a Reservation belongs to one thread at a time.
+// Ownership: a Reservation gives its bytes back when it is destroyed; the ledger must outlive it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "core/backend/backend.h"
+
+namespace riesz {
+
+class Ledger;
+
+class Reservation {
+ public:
+  Reservation() = default;
+  Reservation(Reservation&& other) noexcept;
+  Reservation& operator=(Reservation&& other) noexcept;
+  ~Reservation() { Release(); }
+
+  int64_t bytes() const { return bytes_; }
+  // Gives back all but `bytes`. Requires 0 <= bytes <= bytes().
+  void ShrinkTo(int64_t bytes);
+  void Release() { ShrinkTo(0); }
+
+ private:
+  friend class Ledger;
+  Reservation(Ledger* ledger, int64_t bytes) : ledger_(ledger), bytes_(bytes) {}
+  Ledger* ledger_ = nullptr;
+  int64_t bytes_ = 0;
+};
+
+class Ledger {
+ public:
+  // Told of every change, in order, under the ledger's lock: it must not call back or block.
+  using Observer = std::function<void(int64_t used_bytes, int64_t limit_bytes)>;
+
+  // Requires limit_bytes >= 0.
+  explicit Ledger(int64_t limit_bytes, Observer observer = nullptr);
+
+  // `what` completes "... wanted for", e.g. "ensemble 'y'". RESOURCE_EXHAUSTED (MEMORY) with what,
+  // wanted, free and limit. Requires bytes >= 0.
+  absl::StatusOr<Reservation> Reserve(int64_t bytes, const std::string& what);
+  int64_t used_bytes() const;
+  int64_t limit_bytes() const { return limit_bytes_; }
+
+ private:
+  friend class Reservation;
+  void GiveBack(int64_t bytes);
+
+  const int64_t limit_bytes_;
+  const Observer observer_;
+  mutable std::mutex mutex_;
+  int64_t used_bytes_ = 0;
+};
+
+// The same particles, which now hold `memory` until their last user lets them go.
+std::shared_ptr<const DeviceEnsemble> HoldMemory(std::shared_ptr<const DeviceEnsemble> particles,
+                                                 Reservation memory);
+
+}  // namespace riesz

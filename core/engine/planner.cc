@@ -1,0 +1,98 @@
+#include "core/engine/planner.h"
+
+#include <random>
+#include <string>
+
+#include "core/error.h"
+#include "core/status_macros.h"
+#include "core/validate.h"
+
+namespace riesz {
+namespace {
+
+// Shared by values and gradients, whose requests and specs have the same fields here.
+template <typename Spec, typename Request>
+absl::Status FillMethod(const Backend& backend, const Request& request, const ResolvedShape& x,
+                        const ResolvedShape& y, Spec& spec) {
+  spec.exponent = request.exponent;
+  RIESZ_ASSIGN_OR_RETURN(spec.directions, PlanDirections(request.directions, x.dim,
+                                                         kDefaultValueSlices, "directions"));
+  switch (request.method) {
+    case MethodChoice::kExact:
+      spec.method = Method::kExact;
+      return absl::OkStatus();
+    case MethodChoice::kSliced:
+      spec.method = Method::kSliced;
+      return absl::OkStatus();
+    case MethodChoice::kAuto:
+      break;
+  }
+  spec.method = Method::kExact;
+  // Nothing is predicted for operands that do not fit each other: Validate refuses them below.
+  if (request.exponent != 1 || x.dim != y.dim) return absl::OkStatus();
+  const ProblemShape shape{.n = x.count, .m = y.count, .d = x.dim};
+  const double exact_seconds = backend.Estimate(shape, spec).seconds;
+  Spec sliced = spec;
+  sliced.method = Method::kSliced;
+  if (backend.Estimate(shape, sliced).seconds < exact_seconds) spec.method = Method::kSliced;
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+uint64_t RandomSeed() {
+  std::random_device device;
+  return ((uint64_t{device()} << 32) | device()) >> 11;
+}
+
+absl::StatusOr<DirectionSpec> PlanDirections(const DirectionRequest& request, int64_t dim,
+                                             int64_t default_count, std::string_view field) {
+  if (request.count < 0 || request.count > kMaxSlices) {
+    return InvalidField(std::string(field) + ".count", "in [0, 1048576]",
+                        std::to_string(request.count));
+  }
+  const DirectionKind natural = dim > 2 ? DirectionKind::kOrthogonal : DirectionKind::kIid;
+  DirectionSpec spec;
+  spec.kind = request.kind.value_or(natural);
+  spec.count = request.count == 0 ? default_count : request.count;
+  if (dim == 1) spec.count = 1;
+  spec.seed = request.seed.has_value() ? *request.seed : RandomSeed();
+  return spec;
+}
+
+absl::StatusOr<EnergyDistanceSpec> PlanEnergyDistance(const Backend& backend,
+                                                      const EnergyDistanceRequest& request,
+                                                      const ResolvedShape& x,
+                                                      const ResolvedShape& y) {
+  EnergyDistanceSpec spec;
+  spec.estimator = request.estimator;
+  RIESZ_RETURN_IF_ERROR(FillMethod(backend, request, x, y, spec));
+  RIESZ_RETURN_IF_ERROR(Validate(spec, x.count, y.count, x.dim, y.dim));
+  return spec;
+}
+
+absl::StatusOr<GradientSpec> PlanGradient(const Backend& backend, const GradientRequest& request,
+                                          const ResolvedShape& x, const ResolvedShape& y) {
+  GradientSpec spec;
+  RIESZ_RETURN_IF_ERROR(FillMethod(backend, request, x, y, spec));
+  RIESZ_RETURN_IF_ERROR(Validate(spec, x.count, y.count, x.dim, y.dim));
+  return spec;
+}
+
+absl::StatusOr<FlowSpec> PlanFlow(const FlowParametersRequest& request, const ResolvedShape& start,
+                                  const ResolvedShape& target) {
+  FlowSpec spec;
+  spec.step_size = request.step_size;
+  spec.momentum = request.momentum;
+  spec.frozen = request.frozen;
+  RIESZ_ASSIGN_OR_RETURN(spec.directions, PlanDirections(request.directions, start.dim,
+                                                         kDefaultFlowSlices, "flow.directions"));
+  if (request.measure_every < 1 || request.measure_every > 1'000'000) {
+    return InvalidField("flow.measure_every", "in [1, 1000000]",
+                        std::to_string(request.measure_every));
+  }
+  RIESZ_RETURN_IF_ERROR(Validate(spec, start.count, target.count, start.dim, target.dim));
+  return spec;
+}
+
+}  // namespace riesz
