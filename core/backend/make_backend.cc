@@ -1,19 +1,25 @@
 #include "core/backend/make_backend.h"
 
-#include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
+#include <string>
+
 #include "core/backend/cpu/cpu_backend.h"
 #include "core/backend/reference/reference_backend.h"
+#include "core/error.h"
 
 namespace riesz {
 
+std::vector<std::string_view> BackendNames() { return {"reference", "cpu"}; }
+
 absl::StatusOr<std::unique_ptr<Backend>> MakeBackend(std::string_view device,
                                                      const BackendOptions& options) {
-  if (device == "cpu") return MakeCpuBackend(options);
   if (device == "reference") return MakeReferenceBackend();
-  return absl::InvalidArgumentError(absl::StrCat("device must be one of cpu, reference, got '",
-                                                 absl::string_view(device.data(), device.size()),
-                                                 "'"));
+  if (device == "cpu") return MakeCpuBackend(options);
+  std::string names;
+  for (std::string_view name : BackendNames()) {
+    if (!names.empty()) names += ", ";
+    names += name;
+  }
+  return InvalidField("device", "one of: " + names, device);
 }
 
 }  // namespace riesz
