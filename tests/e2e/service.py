@@ -55,21 +55,21 @@ def environment(**extra):
 class Server:
     """A running rieszd; `log` is what it has written to stderr so far."""
 
-    def __init__(self, *flags, env=None, threads=2):
+    def __init__(self, *flags, listen="127.0.0.1:0", threads=2):
         self.folder = tempfile.TemporaryDirectory(prefix="riesz-e2e-")
         self.command = [
-            RIESZD, "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0",
+            RIESZD, "--listen", listen, "--metrics-listen", "127.0.0.1:0",
             "--data-dir", DATA_SETS, "--state-dir", self.folder.name, "--threads", str(threads),
             *flags]
         self.process = subprocess.Popen(
             self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, env=environment(**(env or {})))
+            text=True, env=environment())
         self.lines = []
         self.arrived = threading.Condition()
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
         self.address = self._announced(r"riesz.*listening on (127\.0\.0\.1:\d+)")
-        self.metrics_address = self._announced(r"metrics on http://(127\.0\.0\.1:\d+)")
+        self.metrics_address = self._announced(r"metrics on (?:http://)?(127\.0\.0\.1:\d+)")
 
     def _read(self):
         for line in self.process.stdout:

@@ -121,6 +121,6 @@ class Signals(ServiceTest):
     def test_port_is_free_again_after_a_stop(self):
         port = free_port()
         for _ in range(2):
-            server = Server("--listen", f"127.0.0.1:{port}")
+            server = Server(listen=f"127.0.0.1:{port}")
             self.assertEqual(server.address, f"127.0.0.1:{port}")
             server.stop()
