@@ -1,0 +1,86 @@
+#include "core/backend/cpu/cost_model.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/backend/cpu/exact_operations.h"
+#include "core/backend/cpu/flow_stepper.h"
+#include "core/backend/cpu/sliced_operations.h"
+#include "core/backend/cpu/tile_plan.h"
+
+namespace riesz::cpu {
+
+namespace {
+
+constexpr double kProductFlops = 100e9;       // a thread's second
+constexpr double kSortedPointSeconds = 5e-9;  // one projection through the 1-D stage
+constexpr double kPairSeconds = 0.3e-9;       // root and sum of one pair
+constexpr double kNormalSeconds = 4e-9;       // one coordinate of a direction
+
+double Threads(const ThreadPool& pool) { return pool.threads(); }
+
+// `projections` counts particles projected, back-projections included.
+double SlicedSeconds(const ProblemShape& shape, const DirectionSpec& spec, double projections) {
+  const auto d = static_cast<double>(shape.d);
+  const auto p = static_cast<double>(SliceCount(spec, shape.d));
+  const double products = 2 * projections * d * p / kProductFlops;
+  const double ranks = static_cast<double>(shape.n + shape.m) * p * kSortedPointSeconds;
+  // Orthonormal rows take 4 flops in double a pair of rows and coordinate, at half the speed.
+  const auto rows = static_cast<double>(MaxBlockRows(spec, shape.d));
+  const double draws = spec.kind == DirectionKind::kOrthogonal
+                           ? p * d * (kNormalSeconds + 8 * rows / kProductFlops)
+                           : p * d * kNormalSeconds;
+  const double copies = CopySeconds((shape.n + shape.m) * shape.d);
+  return products + ranks + draws + copies;
+}
+
+double ExactSeconds(const ProblemShape& shape, bool gradient) {
+  const auto n = static_cast<double>(shape.n);
+  const auto m = static_cast<double>(shape.m);
+  const auto d = static_cast<double>(shape.d);
+  const double pairs = gradient ? n * m + n * n / 2 : n * m + n * n / 2 + m * m / 2;
+  const double products = gradient ? 4 * n * m + 3 * n * n : 2 * pairs;
+  return products * d / kProductFlops + pairs * kPairSeconds +
+         CopySeconds((shape.n + shape.m) * shape.d);
+}
+
+int64_t Chunks(const ThreadPool& pool, double thread_seconds) {
+  return 1 + static_cast<int64_t>(std::ceil(thread_seconds / (kChunkSeconds * Threads(pool))));
+}
+
+}  // namespace
+
+WorkEstimate EstimateWork(const ThreadPool& pool, const ProblemShape& shape,
+                          const EnergyDistanceSpec& spec) {
+  const bool exact = spec.method == Method::kExact;
+  const double seconds =
+      exact ? ExactSeconds(shape, false)
+            : SlicedSeconds(shape, spec.directions, static_cast<double>(shape.n + shape.m));
+  return {.scratch_bytes = exact ? ExactEnergyDistance::Bytes(pool, shape)
+                                 : SlicedEnergyDistance::Bytes(pool, shape, spec),
+          .seconds = seconds / Threads(pool),
+          .chunks = Chunks(pool, seconds)};
+}
+
+WorkEstimate EstimateWork(const ThreadPool& pool, const ProblemShape& shape,
+                          const GradientSpec& spec) {
+  const bool exact = spec.method == Method::kExact;
+  const double seconds =
+      exact ? ExactSeconds(shape, true)
+            : SlicedSeconds(shape, spec.directions, static_cast<double>(2 * shape.n + shape.m));
+  return {.scratch_bytes =
+              exact ? ExactGradient::Bytes(pool, shape) : SlicedGradient::Bytes(pool, shape, spec),
+          .seconds = seconds / Threads(pool),
+          .chunks = Chunks(pool, seconds)};
+}
+
+WorkEstimate EstimateWork(const ThreadPool& pool, const ProblemShape& shape, const FlowSpec& spec) {
+  const double seconds =
+      SlicedSeconds(shape, spec.directions, static_cast<double>(2 * shape.n + shape.m)) +
+      2 * CopySeconds(shape.n * shape.d);
+  return {.scratch_bytes = CpuFlowStepper::Bytes(pool, shape, spec),
+          .seconds = seconds / Threads(pool),
+          .chunks = Chunks(pool, seconds)};
+}
+
+}  // namespace riesz::cpu

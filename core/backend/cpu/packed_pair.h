@@ -1,0 +1,45 @@
+// Two ensembles in panels, both minus the target's mean: what every operation starts from.
+//
+// Why centred: ranks and distances do not notice, and float32 products of data far from the origin
+// keep their digits. At an offset of 1000 in d = 784 a projection of raw data is as large as
+// 28,000, where float32 is 2e-3 wide; of centred data it is of the order of the spread. Packing
+// copies anyway.
+//
+// Thread safety: none; it belongs to its operation. Its tiles run on several threads.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/backend/backend.h"
+#include "core/backend/cpu/panels.h"
+#include "core/backend/cpu/tile_plan.h"
+#include "core/matrix.h"
+
+namespace riesz::cpu {
+
+class PackedPair {
+ public:
+  // Allocates; throws std::bad_alloc.
+  explicit PackedPair(ProblemShape shape);
+  static int64_t Bytes(ProblemShape shape);
+
+  // Plans to find the mean and pack the target (m, d); then the particles (n, d). Both must outlive
+  // the run of the plan.
+  void PlanTarget(TilePlan& plan, MatrixView y);
+  void PlanParticles(TilePlan& plan, MatrixView x);
+
+  int64_t panel_floats() const { return shape_.d * kPanelRows; }
+  float* x_panel(int64_t q) { return x_.data() + q * panel_floats(); }
+  float* y_panel(int64_t q) { return y_.data() + q * panel_floats(); }
+  Buffer& x() { return x_; }
+  const float* centre() const { return centre_.data(); }  // (d)
+
+ private:
+  const ProblemShape shape_;
+  std::vector<float> centre_;
+  std::vector<double> partial_sums_;  // (parts, d)
+  Buffer x_, y_;
+};
+
+}  // namespace riesz::cpu

@@ -1,0 +1,124 @@
+// One pass over all slices of a problem: the part that sliced values, gradients and flow steps
+// share.
+//
+// Per slice chunk: draw directions, project particles and targets (panels times strips), rank every
+// slice (ranks.h), and project the velocities back. Chunks of slices are whole direction blocks
+// where these are small, and equal pieces of one block where it is large; they follow from the
+// shape alone.
+//
+// Thread safety: none; a pass belongs to its operation. Its tiles run on several threads.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "core/backend/backend.h"
+#include "core/backend/cpu/packed_pair.h"
+#include "core/backend/cpu/panels.h"
+#include "core/backend/cpu/ranks.h"
+#include "core/backend/cpu/tile_plan.h"
+#include "core/directions.h"
+#include "core/matrix.h"
+#include "core/slicing_error.h"
+
+namespace riesz::cpu {
+
+// What a pass computes.
+struct SlicedNeeds {
+  bool gradient = false;
+  bool gradient_error = false;  // squares of block sums; needs gradient
+  bool values = false;
+};
+
+class SlicedPass {
+ public:
+  // Allocates all scratch; throws std::bad_alloc.
+  SlicedPass(ThreadPool& pool, ProblemShape shape, const DirectionSpec& directions,
+             SlicedNeeds needs);
+  static int64_t Bytes(const ThreadPool& pool, ProblemShape shape, const DirectionSpec& directions,
+                       SlicedNeeds needs);
+
+  // Plans: the target's mean and panels; then the particles' panels (n, d) row-major; then all
+  // slices. `y` and `x` must outlive the plan's run; `step` and `measure` are read when slices run.
+  void PlanTarget(TilePlan& plan, MatrixView y) { pair_.PlanTarget(plan, y); }
+  void PlanParticles(TilePlan& plan, MatrixView x) { pair_.PlanParticles(plan, x); }
+  void PlanSlices(TilePlan& plan, const int64_t* step, const bool* measure);
+
+  // Sum over all slices of h_i xi, in panels (n, d).
+  const float* gradient_panel(int64_t q) const { return gradient_.data() + q * panel_floats_; }
+  float* gradient_panel(int64_t q) { return gradient_.data() + q * panel_floats_; }
+  // The whole buffers, (padded n, d) panels, for a flow that changes places with them between
+  // passes.
+  Buffer& gradient_buffer() { return gradient_; }
+  Buffer& particle_buffer() { return pair_.x(); }
+  // Centred particles: free between passes.
+  float* particle_panel(int64_t q) { return pair_.x_panel(q); }
+  const float* centre() const { return pair_.centre(); }
+  // Sum over blocks of |block sum of particle i|^2 / block size.
+  double block_squares(int64_t i) const { return block_squares_[static_cast<size_t>(i)]; }
+
+  int64_t slices() const { return slices_; }
+  bool iid() const { return spec_.kind == DirectionKind::kIid; }
+  // Mean over slices of `value` and its standard error.
+  SliceMean Average(const std::function<double(const SliceValue&)>& value);
+
+ private:
+  // Slices [first, first + count), from blocks [first_block, end_block).
+  struct Chunk {
+    int64_t first = 0;
+    int64_t count = 0;
+    int64_t first_block = 0;
+    int64_t end_block = 0;
+    int64_t skipped = 0;  // slices of the first block that earlier chunks took
+    bool ends_block = true;
+  };
+  // Sizes that follow from shape and spec alone.
+  struct Layout {
+    Layout(ProblemShape shape, const DirectionSpec& spec);
+    std::vector<Chunk> chunks;
+    int64_t slices = 0;
+    int64_t blocks = 0;
+    int64_t max_chunk = 0;       // slices of the largest chunk
+    int64_t direction_rows = 0;  // rows of the direction buffer
+    bool pieces = false;         // some block spans several chunks
+    int64_t max_blocks = 0;      // blocks of the chunk that has most
+  };
+
+  static bool DrawsAtOnce(const Layout& layout, const ThreadPool& pool);
+  bool SumsBlocks() const;
+  void DrawDirections(const Chunk& chunk, int64_t step);
+  void PackStrips(const Chunk& chunk, int64_t strip);
+  void Project(const Chunk& chunk, const float* panels, int64_t rows, int64_t tile, float* out);
+  void Rank(const Chunk& chunk, int64_t slice, int worker, bool measure);
+  void ProjectBack(const Chunk& chunk, bool first, int64_t tile, int worker);
+  void SumBlocksOf(const Chunk& chunk, const float* velocities, int64_t panel, float* sums);
+  void EndBlock(const Chunk& chunk, int64_t panel);
+  void ClearSums(int64_t panel);
+  void AddSquares(const float* sums, int64_t panel, double weight);
+  int64_t ProjectionColumns() const;
+  int64_t ProjectionTiles(const Chunk& chunk, int64_t rows) const;
+
+  ThreadPool& pool_;
+  const ProblemShape shape_;
+  const DirectionSpec spec_;
+  const SlicedNeeds needs_;
+  const Layout layout_;
+  const int64_t slices_;
+  const int64_t panel_floats_;  // of one panel
+
+  PackedPair pair_;
+  Buffer gradient_, block_sum_;  // panels
+  std::vector<double> block_squares_;
+  std::vector<DirectionScratch> direction_scratch_;  // one, or one per worker for many blocks
+  Buffer directions_;                                // row-major
+  Buffer direction_strips_, coordinate_strips_;
+  Buffer x_projections_, y_projections_;  // (slices of a chunk, padded rows)
+  std::vector<Buffer> velocity_panels_;   // per worker
+  std::vector<Buffer> block_panels_;      // per worker
+  std::vector<SliceScratch> scratch_;     // per worker
+  std::vector<SliceValue> values_;        // (slices)
+  std::vector<double> averaged_;          // (slices)
+};
+
+}  // namespace riesz::cpu
