@@ -99,8 +99,8 @@ void EngineImpl::CopyOf(const CallContext& context, EnsembleTraits traits, Parti
                                            .done = std::move(done)});
   RunOnWorker(context, [this, task](const absl::Status& status) {
     auto& [from, ensemble] = *task;
-    absl::StatusOr<ResolvedParticles> particles = status;
-    if (status.ok()) particles = from.Materialize(device());
+    absl::StatusOr<ResolvedParticles> particles =
+        status.ok() ? from.Materialize(device()) : absl::StatusOr<ResolvedParticles>(status);
     if (!particles.ok()) {
       ensemble.claim.Release();
       return ensemble.done(particles.status());

@@ -63,10 +63,9 @@ void EngineImpl::CreateFlow(const CallContext& context, NewFlowRequest request,
   request.start = EnsembleRef();
   making->request = std::move(request);
   RunOnWorker(context, [this, making, done](const absl::Status& status) {
-    absl::StatusOr<FlowInfo> made = status;
-    if (status.ok()) {
-      made = MakeFlow(making->request, making->start, making->target, making->claim);
-    }
+    absl::StatusOr<FlowInfo> made =
+        status.ok() ? MakeFlow(making->request, making->start, making->target, making->claim)
+                    : absl::StatusOr<FlowInfo>(status);
     if (!made.ok()) device().Noted(made.status()).IgnoreError();
     *making = Making();
     done(std::move(made));
@@ -174,10 +173,9 @@ void EngineImpl::ForkFlow(const CallContext& context, ForkFlowRequest request,
   }
   forking->request = std::move(request);
   RunOnWorker(context, [this, forking, done](const absl::Status& status) {
-    absl::StatusOr<FlowInfo> made = status;
-    if (status.ok()) {
-      made = MakeFork(forking->request, *forking->source, forking->target, forking->claim);
-    }
+    absl::StatusOr<FlowInfo> made =
+        status.ok() ? MakeFork(forking->request, *forking->source, forking->target, forking->claim)
+                    : absl::StatusOr<FlowInfo>(status);
     if (!made.ok()) device().Noted(made.status()).IgnoreError();
     *forking = Forking();
     done(std::move(made));
@@ -227,8 +225,8 @@ void EngineImpl::SnapshotFlow(const CallContext& context, const std::string& flo
                                       .submitted = options_.clock->Now()});
   RunOnWorker(context, [this, taking, done](const absl::Status& status) {
     const Clock::Time begin = options_.clock->Now();
-    absl::StatusOr<Flow::Copy> copy = status;
-    if (status.ok()) copy = taking->flow->Snapshot(std::nullopt);
+    absl::StatusOr<Flow::Copy> copy =
+        status.ok() ? taking->flow->Snapshot(std::nullopt) : absl::StatusOr<Flow::Copy>(status);
     ReportComputed("snapshot", copy.status(), taking->submitted, begin);
     const FlowInfo info = taking->flow->info();
     taking->flow = nullptr;
