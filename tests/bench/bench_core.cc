@@ -222,6 +222,7 @@ int main(int argc, char** argv) {
   } else if (o.method == "sliced" || o.method == "exact-gradient") {
     estimate = backend->Estimate(o.shape, gradient_spec);
     work = [&] {
+      gradient.reset();  // as a caller who is done with the last one
       auto operation = OrFail(backend->NewGradient(x, y, gradient_spec));
       Finish(*operation);
       gradient = operation->gradient();

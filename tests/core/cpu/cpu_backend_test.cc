@@ -1,0 +1,225 @@
+// What only the cpu backend promises: the same bits on any number of threads, chunks of bounded
+// size, operations side by side.
+#include "core/backend/cpu/cpu_backend.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <stop_token>
+#include <thread>
+#include <vector>
+
+#include "core/backend/backend.h"
+#include "core/random.h"
+#include "tests/core/cpu/targets.h"
+
+namespace riesz {
+namespace {
+
+using Ensemble = std::shared_ptr<const DeviceEnsemble>;
+
+Ensemble Normals(Backend& backend, int64_t count, int64_t dim, uint64_t seed, float shift = 0) {
+  auto buffer = *backend.NewEnsemble(count, dim);
+  auto bytes = *buffer->Map(0, count * dim * 4);
+  auto* floats = reinterpret_cast<float*>(bytes.data());
+  for (int64_t i = 0; i < count; ++i) {
+    FillNormals(seed, RandomStream::kGenerator, 0, static_cast<uint64_t>(i), floats + i * dim, dim);
+    for (int64_t k = 0; k < dim; ++k) floats[i * dim + k] += shift;
+  }
+  EXPECT_TRUE(buffer->Commit().ok());
+  return *buffer->Seal();
+}
+
+std::vector<float> Rows(Backend& backend, const Ensemble& ensemble) {
+  std::vector<float> rows(static_cast<size_t>(ensemble->count() * ensemble->dim()));
+  EXPECT_TRUE(backend.Download(*ensemble, 0, rows).ok());
+  return rows;
+}
+
+// Everything one problem yields, as bits.
+struct Everything {
+  std::vector<float> sliced_gradient, iid_gradient, exact_gradient, flow;
+  double sliced_value = 0, exact_value = 0, slicing_error = 0;
+  bool operator==(const Everything&) const = default;
+};
+
+Everything Compute(int threads, int64_t budget_chunks) {
+  const auto backend = MakeCpuBackend({.threads = threads});
+  const Ensemble x = Normals(*backend, 301, 37, 1);
+  const Ensemble y = Normals(*backend, 257, 37, 2, 0.2f);
+  const auto run = [&](Operation& operation) {
+    while (true) {
+      Budget budget = Budget::OfChunks(budget_chunks);
+      if (*operation.Run(budget, {}) == RunResult::kDone) return;
+    }
+  };
+  Everything all;
+  GradientSpec gradient;
+  gradient.directions.count = 600;
+  auto sliced = *backend->NewGradient(x, y, gradient);
+  run(*sliced);
+  all.sliced_gradient = Rows(*backend, sliced->gradient());
+  all.slicing_error = *sliced->summary().slicing_standard_error;
+  gradient.directions.kind = DirectionKind::kIid;
+  auto iid = *backend->NewGradient(x, y, gradient);
+  run(*iid);
+  all.iid_gradient = Rows(*backend, iid->gradient());
+  gradient.method = Method::kExact;
+  auto exact = *backend->NewGradient(x, y, gradient);
+  run(*exact);
+  all.exact_gradient = Rows(*backend, exact->gradient());
+  EnergyDistanceSpec value;
+  auto exact_value = *backend->NewEnergyDistance(x, y, value);
+  run(*exact_value);
+  all.exact_value = exact_value->result().energy_distance;
+  value.method = Method::kSliced;
+  auto sliced_value = *backend->NewEnergyDistance(x, y, value);
+  run(*sliced_value);
+  all.sliced_value = sliced_value->result().energy_distance;
+  FlowSpec flow;
+  flow.momentum = 0.5;
+  flow.directions.count = 100;
+  auto stepper = *backend->NewFlowStepper(x, y, flow);
+  while (stepper->step() < 3) {
+    Budget budget = Budget::OfChunks(budget_chunks);
+    EXPECT_TRUE(stepper->Step(budget, {}, true).ok());
+  }
+  all.flow = stepper->Save()->particles;
+  return all;
+}
+
+TEST(CpuBackendTest, BitsDoNotDependOnThreadsOrOnWhereItYields) {
+  const Everything one = Compute(1, 1 << 30);
+  EXPECT_TRUE(one == Compute(2, 1 << 30));
+  EXPECT_TRUE(one == Compute(3, 1));
+}
+
+TEST(CpuBackendTest, Avx2AndAvx512GiveTheSameSlicedBits) {
+  if (cpu::SupportedTargets().size() < 2 || (hwy::SupportedTargets() & HWY_AVX3) == 0) {
+    GTEST_SKIP() << "this machine has no AVX-512 to compare with";
+  }
+  const Everything wide = Compute(2, 1 << 30);
+  const cpu::OnlyTarget only(HWY_AVX2);
+  const Everything narrow = Compute(2, 1 << 30);
+  EXPECT_EQ(wide.sliced_gradient, narrow.sliced_gradient);
+  EXPECT_EQ(wide.sliced_value, narrow.sliced_value);
+  EXPECT_EQ(wide.flow, narrow.flow);
+}
+
+TEST(CpuBackendTest, AHugeExactGradientPausesAndStopsAfterAFewChunks) {
+  const auto backend = MakeCpuBackend({.threads = 2});
+  const Ensemble x = Normals(*backend, 100000, 784, 1);
+  GradientSpec spec;
+  spec.method = Method::kExact;
+  auto operation = *backend->NewGradient(x, x, spec);
+  // 7 n^2 d flops in chunks of 20 ms at most, on two cores of 120 GFLOP/s at most.
+  EXPECT_GE(operation->chunks_planned(), 7e10 * 784 / (2 * 120e9 * 0.020));
+  for (int i = 1; i <= 5; ++i) {
+    Budget budget = Budget::OfChunks(1);
+    EXPECT_EQ(*operation->Run(budget, {}), RunResult::kYield);
+    EXPECT_EQ(operation->chunks_done(), i);
+  }
+  std::stop_source source;
+  source.request_stop();
+  Budget budget = Budget::Unlimited();
+  EXPECT_EQ(*operation->Run(budget, source.get_token()), RunResult::kStopped);
+  EXPECT_EQ(operation->chunks_done(), 5);
+}
+
+TEST(CpuBackendTest, TwoOperationsAtOnceAreBothRight) {
+  const auto backend = MakeCpuBackend({.threads = 2});
+  const Ensemble x = Normals(*backend, 200, 20, 1);
+  const Ensemble y = Normals(*backend, 300, 20, 2, 0.3f);
+  const auto value = [&](Method method) {
+    EnergyDistanceSpec spec;
+    spec.method = method;
+    auto operation = *backend->NewEnergyDistance(x, y, spec);
+    Budget budget = Budget::Unlimited();
+    EXPECT_EQ(*operation->Run(budget, {}), RunResult::kDone);
+    return operation->result().energy_distance;
+  };
+  const double exact = value(Method::kExact);
+  const double sliced = value(Method::kSliced);
+  std::vector<double> exact_again(10), sliced_again(10);
+  std::thread other([&] {
+    for (double& v : exact_again) v = value(Method::kExact);
+  });
+  for (double& v : sliced_again) v = value(Method::kSliced);
+  other.join();
+  EXPECT_EQ(exact_again, std::vector<double>(10, exact));
+  EXPECT_EQ(sliced_again, std::vector<double>(10, sliced));
+}
+
+// |x - y|^r over all pairs, against plain loops in double.
+TEST(CpuBackendTest, ExactValuesMatchPlainSums) {
+  const auto backend = MakeCpuBackend({.threads = 2});
+  for (const int64_t d : {1, 3, 16, 17, 60}) {
+    const Ensemble x = Normals(*backend, 130, d, 1);
+    const Ensemble y = Normals(*backend, 75, d, 2, 0.5f);
+    const auto x_rows = Rows(*backend, x);
+    const auto y_rows = Rows(*backend, y);
+    for (const double r : {0.5, 1.0, 1.7}) {
+      const auto sum = [&](const std::vector<float>& a, const std::vector<float>& b) {
+        double total = 0;
+        for (size_t i = 0; i < a.size(); i += static_cast<size_t>(d)) {
+          for (size_t j = 0; j < b.size(); j += static_cast<size_t>(d)) {
+            double square = 0;
+            for (size_t k = 0; k < static_cast<size_t>(d); ++k) {
+              const double difference = static_cast<double>(a[i + k]) - b[j + k];
+              square += difference * difference;
+            }
+            total += std::pow(square, r / 2);
+          }
+        }
+        return total;
+      };
+      const double between = 2 * sum(x_rows, y_rows) / (130.0 * 75.0);
+      EnergyDistanceSpec spec;
+      spec.exponent = r;
+      spec.estimator = Estimator::kU;
+      auto operation = *backend->NewEnergyDistance(x, y, spec);
+      Budget budget = Budget::Unlimited();
+      ASSERT_EQ(*operation->Run(budget, {}), RunResult::kDone);
+      const double expected =
+          between - sum(x_rows, x_rows) / (130.0 * 129.0) - sum(y_rows, y_rows) / (75.0 * 74.0);
+      // Float32 pairs of relative error 1e-6, whose average is `between`.
+      EXPECT_NEAR(operation->result().energy_distance, expected, 1e-6 * between) << d << " " << r;
+    }
+  }
+}
+
+TEST(CpuBackendTest, AHundredThousandParticlesFitIntoTwoGibibytes) {
+  const auto backend = MakeCpuBackend({.threads = 2});
+  const ProblemShape shape{.n = 100000, .m = 100000, .d = 784};
+  GradientSpec gradient;
+  FlowSpec flow;
+  flow.directions.count = 1000;
+  EXPECT_LE(backend->Estimate(shape, gradient).scratch_bytes, int64_t{2} << 30);
+  EXPECT_LE(backend->Estimate(shape, flow).scratch_bytes, int64_t{2} << 30);
+}
+
+TEST(CpuBackendTest, AStepThatWouldOverflowLeavesTheFlowAsItWas) {
+  const auto backend = MakeCpuBackend({.threads = 2});
+  auto buffer = *backend->NewEnsemble(2, 1);
+  auto bytes = *buffer->Map(0, 8);
+  const float extremes[2] = {3.4e38f, -3.4e38f};
+  std::memcpy(bytes.data(), extremes, 8);
+  const Ensemble x = *buffer->Seal();
+  const Ensemble y = Normals(*backend, 3, 1, 2);
+  FlowSpec spec;
+  auto stepper = *backend->NewFlowStepper(x, y, spec);
+  FlowState state = *stepper->Save();
+  state.velocity = {-3.4e38f, 3.4e38f};
+  spec.momentum = 0.9;
+  stepper = *backend->NewFlowStepper(x, y, spec);
+  ASSERT_TRUE(stepper->Restore(state).ok());
+  Budget budget = Budget::Unlimited();
+  EXPECT_EQ(stepper->Step(budget, {}, false).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(stepper->step(), 0);
+  EXPECT_EQ(stepper->Save()->particles, state.particles);
+}
+
+}  // namespace
+}  // namespace riesz
