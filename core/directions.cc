@@ -137,7 +137,28 @@ double ConditionEstimate(const double* factor, int64_t k, double* y) {
   return 2 * most * std::sqrt(norm);
 }
 
-// Replaces a (k, dim), k <= dim, by the Q of a = L Q: CholeskyQR, a a^T = L L^T and Q = L^-1 a. One
+void Normalize(float* row, int64_t dim) {
+  // Eight sums, always the same, hide the additions' latency.
+  double squares[8] = {};
+  for (int64_t k = 0; k < dim; ++k) squares[k % 8] += static_cast<double>(row[k]) * row[k];
+  double square = 0;
+  for (double part : squares) square += part;
+  const double inverse = 1 / std::sqrt(square);
+  for (int64_t k = 0; k < dim; ++k) row[k] = static_cast<float>(row[k] * inverse);
+}
+
+// body(begin, end) over the rows of a block in tasks of kFillRows.
+void ForRows(int64_t rows, const ParallelFor& parallel,
+             const std::function<void(int64_t, int64_t)>& body) {
+  parallel(CeilDiv(rows, kFillRows),
+           [&](int64_t task) { body(task * kFillRows, std::min((task + 1) * kFillRows, rows)); });
+}
+
+}  // namespace
+
+namespace internal {
+
+// CholeskyQR: a a^T = L L^T and Q = L^-1 a. One
 // pass loses 0.01 to 0.15 eps cond(a)^2 of orthonormality (measured), so that 3e4 means 3e-8 at
 // most; a pass beyond it is followed by another (5 % of square blocks at dim = 784). A Gram matrix
 // that is singular in double is shifted first (Fukaya et al., "Shifted Cholesky QR", SISC 2020).
@@ -165,24 +186,7 @@ void Orthonormalize(double* a, int64_t k, int64_t dim, DirectionScratch& scratch
   RIESZ_CHECK(false, "CholeskyQR converges in six passes");
 }
 
-void Normalize(float* row, int64_t dim) {
-  // Eight sums, always the same, hide the additions' latency.
-  double squares[8] = {};
-  for (int64_t k = 0; k < dim; ++k) squares[k % 8] += static_cast<double>(row[k]) * row[k];
-  double square = 0;
-  for (double part : squares) square += part;
-  const double inverse = 1 / std::sqrt(square);
-  for (int64_t k = 0; k < dim; ++k) row[k] = static_cast<float>(row[k] * inverse);
-}
-
-// body(begin, end) over the rows of a block in tasks of kFillRows.
-void ForRows(int64_t rows, const ParallelFor& parallel,
-             const std::function<void(int64_t, int64_t)>& body) {
-  parallel(CeilDiv(rows, kFillRows),
-           [&](int64_t task) { body(task * kFillRows, std::min((task + 1) * kFillRows, rows)); });
-}
-
-}  // namespace
+}  // namespace internal
 
 void SerialFor(int64_t tasks, const std::function<void(int64_t)>& body) {
   for (int64_t i = 0; i < tasks; ++i) body(i);
@@ -243,7 +247,7 @@ void GenerateDirectionBlock(const DirectionSpec& spec, int64_t dim, uint64_t ste
   });
   if (!orthogonal) return;
   UseOneBlasThread();
-  Orthonormalize(a, block.count, dim, scratch, parallel);
+  internal::Orthonormalize(a, block.count, dim, scratch, parallel);
   ForRows(block.count, parallel, [&](int64_t begin, int64_t end) {
     for (int64_t e = begin * dim; e < end * dim; ++e) out[e] = static_cast<float>(a[e]);
   });

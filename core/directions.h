@@ -80,4 +80,12 @@ void GenerateDirectionBlock(const DirectionSpec& spec, int64_t dim, uint64_t ste
 void GenerateDirectionBlock(const DirectionSpec& spec, int64_t dim, uint64_t step, int64_t index,
                             float* out, const ParallelFor& parallel = SerialFor);
 
+namespace internal {
+
+// Replaces the rows of a (k, dim), k <= dim, by the Q of a = L Q. Reachable for its test: the draws
+// that need more than one pass are too rare to wait for. `scratch` of a spec with k rows.
+void Orthonormalize(double* a, int64_t k, int64_t dim, DirectionScratch& scratch,
+                    const ParallelFor& parallel);
+
+}  // namespace internal
 }  // namespace riesz

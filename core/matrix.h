@@ -9,6 +9,7 @@
 #include <memory>
 #include <new>
 #include <span>
+#include <utility>
 
 namespace riesz {
 
@@ -33,8 +34,17 @@ class Matrix {
 
   Matrix() = default;
   Matrix(int64_t rows, int64_t cols);
-  Matrix(Matrix&&) noexcept = default;
-  Matrix& operator=(Matrix&&) noexcept = default;
+  // The source is empty afterwards.
+  Matrix(Matrix&& other) noexcept
+      : data_(std::move(other.data_)),
+        rows_(std::exchange(other.rows_, 0)),
+        cols_(std::exchange(other.cols_, 0)) {}
+  Matrix& operator=(Matrix&& other) noexcept {
+    data_ = std::move(other.data_);
+    rows_ = std::exchange(other.rows_, 0);
+    cols_ = std::exchange(other.cols_, 0);
+    return *this;
+  }
 
   // The same size, memory left as the allocator gave it: for buffers that are written before read.
   static Matrix Uninitialized(int64_t rows, int64_t cols);

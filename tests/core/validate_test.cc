@@ -1,0 +1,115 @@
+#include "core/validate.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <string>
+
+#include "core/error.h"
+
+namespace riesz {
+namespace {
+
+void ExpectRefused(const absl::Status& status, std::string_view field, std::string_view rest) {
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+  EXPECT_EQ(std::string(status.message()), std::string(field) + std::string(rest));
+  const auto detail = DetailOf(status);
+  ASSERT_TRUE(detail.has_value());
+  EXPECT_EQ(detail->reason, ErrorReason::kInvalidField);
+  EXPECT_EQ(detail->metadata.at("field"), field);
+}
+
+TEST(ValidateShape, NamesTheFieldTheRangeAndTheValue) {
+  EXPECT_TRUE(ValidateShape(1, 1, "ensemble").ok());
+  EXPECT_TRUE(ValidateShape(kMaxCount, 1024, "ensemble").ok());
+  ExpectRefused(ValidateShape(0, 1, "ensemble"), "ensemble.count",
+                " must be in [1, 1073741824], got 0");
+  ExpectRefused(ValidateShape(1, -3, ""), "dimension", " must be in [1, 1048576], got -3");
+  ExpectRefused(ValidateShape(kMaxCount, 1025, "ensemble"), "ensemble.count",
+                " must be at most 1072694271 at dimension 1025, got 1073741824");
+  EXPECT_FALSE(ValidateShape(std::numeric_limits<int64_t>::max(), kMaxDim, "ensemble").ok());
+}
+
+TEST(ValidateExponent, LiesBetweenZeroAndTwo) {
+  for (const double r : {1e-9, 1.0, 1.999}) EXPECT_TRUE(ValidateExponent(r, "").ok());
+  ExpectRefused(ValidateExponent(2, ""), "exponent", " must be in (0, 2), got 2");
+  ExpectRefused(ValidateExponent(0, "job"), "job.exponent", " must be in (0, 2), got 0");
+  EXPECT_FALSE(ValidateExponent(std::nan(""), "").ok());
+}
+
+TEST(ValidateDirections, BoundsTheSlices) {
+  EXPECT_TRUE(ValidateDirections({.count = kMaxSlices}, "").ok());
+  ExpectRefused(ValidateDirections({.count = 0}, "flow"), "flow.directions.count",
+                " must be in [1, 1048576], got 0");
+  EXPECT_FALSE(ValidateDirections({.count = kMaxSlices + 1}, "").ok());
+}
+
+TEST(ValidateEnergyDistance, ChecksSpecAgainstShapes) {
+  EnergyDistanceSpec spec;
+  EXPECT_TRUE(Validate(spec, 1, 1, 3, 3).ok());
+  ExpectRefused(Validate(spec, 1, 1, 3, 4), "y.dimension", " must be 3 as x.dimension is, got 4");
+  ExpectRefused(Validate(spec, 0, 1, 3, 3), "x.count", " must be in [1, 1073741824], got 0");
+  spec.estimator = Estimator::kU;
+  EXPECT_TRUE(Validate(spec, 2, 2, 3, 3).ok());
+  ExpectRefused(Validate(spec, 2, 1, 3, 3), "y.count",
+                " must be at least 2 for the U-statistic, got 1");
+  spec.method = Method::kSliced;
+  spec.exponent = 1.5;
+  ExpectRefused(Validate(spec, 2, 2, 3, 3), "exponent",
+                " must be 1 when the method is sliced, got 1.5");
+  // Directions are read only when sliced.
+  spec = {.method = Method::kExact, .exponent = 1.5, .directions = {.count = 0}};
+  EXPECT_TRUE(Validate(spec, 2, 2, 3, 3).ok());
+}
+
+TEST(ValidateGradient, ChecksSpecAgainstShapes) {
+  EXPECT_TRUE(Validate(GradientSpec{}, 1, 1, 3, 3).ok());
+  EXPECT_FALSE(Validate(GradientSpec{}, 1, 1, 3, 4).ok());
+  GradientSpec spec;
+  spec.exponent = 0.5;
+  EXPECT_FALSE(Validate(spec, 1, 1, 3, 3).ok());
+  spec.method = Method::kExact;
+  EXPECT_TRUE(Validate(spec, 1, 1, 3, 3).ok());
+}
+
+TEST(ValidateFlow, NamesTheFieldTheRangeAndTheValue) {
+  const auto refused = [](FlowSpec spec, std::string_view field, std::string_view rest) {
+    ExpectRefused(Validate(spec, 5, 6, 4, 4), field, rest);
+  };
+  EXPECT_TRUE(Validate(FlowSpec{}, 5, 6, 4, 4).ok());
+  FlowSpec spec;
+  spec.step_size = -1;
+  refused(spec, "flow.step_size", " must be in (0, 10], got -1");
+  spec.step_size = 10.5;
+  refused(spec, "flow.step_size", " must be in (0, 10], got 10.5");
+  spec.step_size = std::nan("");
+  refused(spec, "flow.step_size", " must be in (0, 10], got nan");
+  spec = {};
+  spec.momentum = 1;
+  refused(spec, "flow.momentum", " must be in [0, 1), got 1");
+  spec = {};
+  spec.directions.count = 0;
+  refused(spec, "flow.directions.count", " must be in [1, 1048576], got 0");
+  ExpectRefused(Validate(FlowSpec{}, 5, 6, 4, 5), "target.dimension",
+                " must be 4 as start.dimension is, got 5");
+}
+
+TEST(ValidateFlow, FrozenRangesAreSortedAndDisjoint) {
+  const auto valid = [](std::vector<CoordinateRange> frozen) {
+    return Validate(FlowSpec{.directions = {}, .frozen = std::move(frozen)}, 5, 6, 4, 4).ok();
+  };
+  EXPECT_TRUE(valid({{0, 4}}));
+  EXPECT_TRUE(valid({{0, 1}, {1, 2}, {3, 4}}));
+  EXPECT_FALSE(valid({{0, 5}}));
+  EXPECT_FALSE(valid({{-1, 2}}));
+  EXPECT_FALSE(valid({{2, 2}}));
+  EXPECT_FALSE(valid({{2, 3}, {0, 1}}));
+  EXPECT_FALSE(valid({{0, 2}, {1, 3}}));
+  ExpectRefused(Validate(FlowSpec{.directions = {}, .frozen = {{0, 2}, {1, 3}}}, 5, 6, 4, 4),
+                "flow.frozen[1]",
+                " must be a range with 2 <= begin < end <= 4 (sorted, disjoint), got [1, 3)");
+}
+
+}  // namespace
+}  // namespace riesz
