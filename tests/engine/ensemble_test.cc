@@ -1,0 +1,172 @@
+// Ensembles: generators, data sets, copies, expiry, tenants.
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include "core/dataset/dataset.h"
+#include "core/random.h"
+#include "tests/engine/engine_fixture.h"
+
+namespace riesz {
+namespace {
+
+using ::testing::ElementsAre;
+
+class EnsembleTest : public EngineFixture {
+ protected:
+  absl::StatusOr<EnsembleInfo> Create(EnsembleTraits traits, EnsembleSource source) {
+    Await<EnsembleInfo> made;
+    engine->CreateEnsemble(context, std::move(traits), std::move(source), made.callback());
+    return made.Get();
+  }
+};
+
+TEST_F(EnsembleTest, AGeneratedRowDependsOnSeedAndRowOnly) {
+  Start();
+  using enum GeneratorSource::Distribution;
+  // 400 x 1000 floats are 1.6 MB: two tiles.
+  const auto info = Create(
+      {.id = "x"},
+      GeneratorSource{
+          .distribution = kNormal, .count = 400, .dim = 1000, .seed = 5, .mean = 3, .scale = 2});
+  ASSERT_TRUE(info.ok()) << info.status();
+  EXPECT_EQ(info->source, "generator normal, seed 5");
+  EXPECT_EQ(backend->calls(FakeCall::kMap), 2);
+  const std::vector<float> values = Read(EnsembleRef{"x"});
+  EXPECT_EQ(info->crc32c, Crc32c(std::as_bytes(std::span(values))));
+  std::vector<float> row(1000);
+  FillNormals(5, RandomStream::kGenerator, 0, 399, row.data(), 1000);
+  for (float& v : row) v = static_cast<float>(3.0 + 2.0 * v);
+  EXPECT_TRUE(std::equal(row.begin(), row.end(), values.end() - 1000));
+}
+
+TEST_F(EnsembleTest, AnIdIsTakenOnceAndCheckedFirst) {
+  Start();
+  ASSERT_TRUE(Generate("x").ok());
+  EXPECT_EQ(ReasonOf(Generate("x").status()), ErrorReason::kAlreadyExists);
+  EXPECT_EQ(Generate("X").status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(Generate("y", 0).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(Generate("y").ok()) << "a failed creation leaves the id free";
+}
+
+TEST_F(EnsembleTest, ACopySharesTheParticlesAndOutlivesTheOriginal) {
+  Start();
+  ASSERT_TRUE(Put("x", 2, {1, 2, 3, 4}).ok());
+  const int64_t used = UsedBytes();
+  const auto copy = Create({.id = "z"}, ParticlesRef(EnsembleRef{"x"}));
+  ASSERT_TRUE(copy.ok()) << copy.status();
+  EXPECT_EQ(copy->source, "ensemble x");
+  EXPECT_EQ(UsedBytes(), used);
+  ASSERT_TRUE(engine->DeleteEnsemble(context, "x").ok());
+  EXPECT_THAT(Read(EnsembleRef{"z"}), ElementsAre(1, 2, 3, 4));
+  ASSERT_TRUE(engine->DeleteEnsemble(context, "z").ok());
+  EXPECT_EQ(UsedBytes(), 0);
+}
+
+TEST_F(EnsembleTest, InlineNumbersBecomeAnEnsemble) {
+  Start();
+  const float values[] = {1, 2};
+  InlineTensor tensor{.rows = 1, .columns = 2, .bytes = std::string(8, '\0')};
+  std::memcpy(tensor.bytes.data(), values, 8);
+  ASSERT_TRUE(Create({.id = "z"}, ParticlesRef(tensor)).ok());
+  EXPECT_THAT(Read(EnsembleRef{"z"}), ElementsAre(1, 2));
+  tensor.rows = 2;
+  EXPECT_EQ(DetailOf(Create({.id = "w"}, ParticlesRef(tensor)).status())->metadata.at("field"),
+            "copy_of.inline_tensor.data");
+  const float bad[] = {1, std::nanf("")};
+  tensor.rows = 1;
+  std::memcpy(tensor.bytes.data(), bad, 8);
+  EXPECT_EQ(ReasonOf(Create({.id = "w"}, ParticlesRef(tensor)).status()), ErrorReason::kNonFinite);
+}
+
+TEST_F(EnsembleTest, AnExpiredEnsembleVanishesAndFreesItsMemory) {
+  Start();
+  EnsembleTraits traits{.id = "x"};
+  traits.expire_time = wall + std::chrono::hours(1);
+  ASSERT_TRUE(Create(traits, GeneratorSource{.count = 2, .dim = 2}).ok());
+  ASSERT_TRUE(engine->GetEnsemble(context, "x").ok());
+  wall += std::chrono::hours(1);
+  EXPECT_EQ(engine->GetEnsemble(context, "x").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(UsedBytes(), 0);
+  EXPECT_EQ(DetailOf(Create(traits, GeneratorSource{.count = 2, .dim = 2}).status())
+                ->metadata.at("field"),
+            "expire_time");
+}
+
+TEST_F(EnsembleTest, AnEnsembleInUseDoesNotExpire) {
+  Start();
+  EnsembleTraits traits{.id = "y"};
+  traits.expire_time = wall + std::chrono::hours(1);
+  ASSERT_TRUE(Create(traits, GeneratorSource{.count = 2, .dim = 2}).ok());
+  ASSERT_TRUE(Generate("x").ok());
+  ASSERT_TRUE(NewFlow("f").ok());
+  wall += std::chrono::hours(2);
+  EXPECT_TRUE(engine->GetEnsemble(context, "y").ok());
+  Await<std::monostate> deleted;
+  engine->DeleteFlow(context, "f", deleted.callback());
+  ASSERT_TRUE(deleted.Get().ok());
+  EXPECT_FALSE(engine->GetEnsemble(context, "y").ok());
+}
+
+TEST_F(EnsembleTest, TenantsAreSeparate) {
+  Start();
+  ASSERT_TRUE(Generate("x").ok());
+  CallContext other;
+  other.tenant = "other";
+  EXPECT_EQ(engine->GetEnsemble(other, "x").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(engine->DeleteEnsemble(other, "x").code(), absl::StatusCode::kNotFound);
+  EXPECT_TRUE(engine->ListEnsembles(other, {})->items.empty());
+  EXPECT_EQ(engine->ListEnsembles(context, {})->items.size(), 1u);
+}
+
+TEST_F(EnsembleTest, AnyByteRangeReadsTheSameBytes) {
+  Start();
+  ASSERT_TRUE(Generate("x", 5, 3).ok());
+  Await<ResolvedParticles> resolved;
+  engine->Resolve(context, EnsembleRef{"x"}, resolved.callback());
+  const DeviceEnsemble& particles = *resolved.Get()->particles;
+  std::vector<std::byte> all(60);
+  ASSERT_TRUE(engine->ReadBytes(particles, 0, all).ok());
+  for (int64_t begin = 0; begin <= 60; begin += 7) {
+    std::vector<std::byte> part(static_cast<size_t>(60 - begin));
+    ASSERT_TRUE(engine->ReadBytes(particles, begin, part).ok());
+    EXPECT_TRUE(std::equal(part.begin(), part.end(), all.begin() + begin));
+  }
+  std::vector<std::byte> beyond(1);
+  EXPECT_EQ(engine->ReadBytes(particles, 60, beyond).code(), absl::StatusCode::kOutOfRange);
+  resolved.Forget();
+}
+
+TEST_F(EnsembleTest, DisjointRangesOfOneSeedAreDisjointSamplesOfTheDataSet) {
+  const std::filesystem::path dir =
+      std::filesystem::path(::testing::TempDir()) / "riesz_engine_data_sets";
+  std::filesystem::create_directories(dir);
+  Matrix rows(10, 1);
+  for (int64_t i = 0; i < 10; ++i) rows.data()[i] = static_cast<float>(i);
+  ASSERT_TRUE(WriteNpy((dir / "ten.npy").string(), rows.view()).ok());
+  EngineOptions options;
+  options.data_dir = dir.string();
+  Start({}, options);
+  const std::string name = engine->DataSets().at(0);
+  const auto take = [&](const std::string& id, int64_t offset, int64_t count) {
+    return Create({.id = id},
+                  DataSetSource{.name = name, .count = count, .seed = 3, .offset = offset});
+  };
+  ASSERT_TRUE(take("a", 0, 4).ok());
+  ASSERT_TRUE(take("b", 4, 0).ok()) << "0 takes the rest";
+  std::vector<float> all = Read(EnsembleRef{"a"});
+  const std::vector<float> rest = Read(EnsembleRef{"b"});
+  EXPECT_EQ(all.size(), 4u);
+  all.insert(all.end(), rest.begin(), rest.end());
+  std::sort(all.begin(), all.end());
+  EXPECT_THAT(all, ElementsAre(0, 1, 2, 3, 4, 5, 6, 7, 8, 9));
+  EXPECT_EQ(take("c", 8, 3).status().code(), absl::StatusCode::kOutOfRange);
+  EXPECT_EQ(take("c", 10, 0).status().code(), absl::StatusCode::kOutOfRange);
+  EXPECT_EQ(Create({.id = "c"}, DataSetSource{.name = "no-such"}).status().code(),
+            absl::StatusCode::kNotFound);
+  EXPECT_FALSE(Create({.id = "c"}, DataSetSource{.name = "../etc"}).ok());
+  std::filesystem::remove_all(dir);
+}
+
+}  // namespace
+}  // namespace riesz
