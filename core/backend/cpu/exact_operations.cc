@@ -76,12 +76,13 @@ void ExactGradient::Finish(int64_t panel) {
   const int64_t first = panel * kPanelRows;
   const int64_t rows = std::min(kPanelRows, shape_.n - first);
   const auto n = static_cast<double>(shape_.n);
+  const double factor = exponent_ * pass_.Unscale(exponent_ - 1);
   double squares = 0;
   for (int64_t r = 0; r < rows; ++r) {
     float* out = rows_.row(first + r);
     for (int64_t k = 0; k < shape_.d; ++k) {
-      const double velocity = exponent_ * (sums[k * kPanelRows + r] -
-                                           static_cast<double>(x[k * kPanelRows + r]) * totals[r]);
+      const double velocity = factor * (sums[k * kPanelRows + r] -
+                                        static_cast<double>(x[k * kPanelRows + r]) * totals[r]);
       squares += velocity * velocity;
       out[k] = static_cast<float>(velocity / n);
     }

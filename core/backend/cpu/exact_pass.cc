@@ -98,6 +98,7 @@ double ExactPass::TileSeconds(int64_t products) const {
 }
 
 void ExactPass::PlanEnsembles(TilePlan& plan, MatrixView x, MatrixView y) {
+  pair_.PlanScale(plan, x, y);
   pair_.PlanTarget(plan, y);
   pair_.PlanParticles(plan, x);
   const int64_t x_panels = PanelCount(shape_.n);
@@ -250,14 +251,18 @@ void ExactPass::PlanWeights(TilePlan& plan) {
   }
 }
 
+double ExactPass::Unscale(double power) const {
+  return std::pow(static_cast<double>(pair_.scale()), -power);
+}
+
 double ExactPass::SumBetween() const {
-  return std::accumulate(between_.begin(), between_.end(), 0.0);
+  return std::accumulate(between_.begin(), between_.end(), 0.0) * Unscale(exponent_);
 }
 double ExactPass::SumWithinX() const {
-  return std::accumulate(within_x_.begin(), within_x_.end(), 0.0);
+  return std::accumulate(within_x_.begin(), within_x_.end(), 0.0) * Unscale(exponent_);
 }
 double ExactPass::SumWithinY() const {
-  return std::accumulate(within_y_.begin(), within_y_.end(), 0.0);
+  return std::accumulate(within_y_.begin(), within_y_.end(), 0.0) * Unscale(exponent_);
 }
 
 }  // namespace riesz::cpu

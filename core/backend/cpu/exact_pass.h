@@ -66,6 +66,9 @@ class ExactPass {
   }
   const double* weight_totals(int64_t panel) const { return totals_.data() + panel * kPanelRows; }
   const float* x_panel(int64_t panel) { return pair_.x_panel(panel); }
+  // The factor that takes what has the dimension of |x|^power back to the caller's units: panels
+  // and what PlanWeights yields are in units that bring the data near 1.
+  double Unscale(double power) const;
 
  private:
   // One side of a tile.

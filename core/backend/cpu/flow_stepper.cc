@@ -188,7 +188,7 @@ void CpuFlowStepper::CopyRows(const Buffer& panels, float* rows) const {
 void CpuFlowStepper::SetRows(const float* rows, Buffer& panels) {
   pool_.For(PanelCount(shape_.n), [&](int64_t panel, int) {
     PackPanel(rows + panel * kPanelRows * shape_.d,
-              std::min(kPanelRows, shape_.n - panel * kPanelRows), shape_.d, origin_.data(),
+              std::min(kPanelRows, shape_.n - panel * kPanelRows), shape_.d, origin_.data(), 1.0f,
               panels.data() + panel * shape_.d * kPanelRows);
   });
 }

@@ -1,6 +1,7 @@
 #include "core/backend/cpu/packed_pair.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace riesz::cpu {
 
@@ -11,10 +12,10 @@ constexpr int64_t kPartRows = 4096;
 
 int64_t Parts(int64_t rows) { return (rows + kPartRows - 1) / kPartRows; }
 
-void PackPanelOf(MatrixView rows, int64_t panel, const float* centre, float* to) {
+void PackPanelOf(MatrixView rows, int64_t panel, const float* centre, float scale, float* to) {
   const int64_t first = panel * kPanelRows;
   PackPanel(rows.data + first * rows.cols, std::min(kPanelRows, rows.rows - first), rows.cols,
-            centre, to);
+            centre, scale, to);
 }
 
 }  // namespace
@@ -23,12 +24,33 @@ PackedPair::PackedPair(ProblemShape shape)
     : shape_(shape),
       centre_(static_cast<size_t>(shape.d)),
       partial_sums_(static_cast<size_t>(Parts(shape.m) * shape.d)),
+      partial_maxima_(static_cast<size_t>(Parts(shape.n) + Parts(shape.m))),
       x_(PaddedRows(shape.n) * shape.d),
       y_(PaddedRows(shape.m) * shape.d) {}
 
 int64_t PackedPair::Bytes(ProblemShape shape) {
   return Buffer::Bytes(PaddedRows(shape.n) * shape.d) +
          Buffer::Bytes(PaddedRows(shape.m) * shape.d) + shape.d * 4 + Parts(shape.m) * shape.d * 8;
+}
+
+void PackedPair::PlanScale(TilePlan& plan, MatrixView x, MatrixView y) {
+  const int64_t x_parts = Parts(shape_.n);
+  const int64_t parts = x_parts + Parts(shape_.m);
+  plan.AddPhase(parts, CopySeconds(kPartRows * shape_.d), [=, this](int64_t part, int) {
+    const MatrixView rows = part < x_parts ? x : y;
+    const int64_t first = (part < x_parts ? part : part - x_parts) * kPartRows;
+    const int64_t end = std::min(rows.rows, first + kPartRows);
+    float most = 0;
+    for (int64_t i = first * rows.cols; i < end * rows.cols; ++i) {
+      most = std::max(most, std::abs(rows.data[i]));
+    }
+    partial_maxima_[static_cast<size_t>(part)] = most;
+  });
+  plan.AddSerial([this] {
+    const float most = *std::max_element(partial_maxima_.begin(), partial_maxima_.end());
+    // Denormal data would ask for more than float32's largest power of two.
+    scale_ = most > 0 ? std::ldexp(1.0f, std::min(-std::ilogb(most), 126)) : 1.0f;
+  });
 }
 
 void PackedPair::PlanTarget(TilePlan& plan, MatrixView y) {
@@ -53,13 +75,15 @@ void PackedPair::PlanTarget(TilePlan& plan, MatrixView y) {
       centre_[static_cast<size_t>(k)] = static_cast<float>(sum / static_cast<double>(shape_.m));
     }
   });
-  plan.AddPhase(PanelCount(shape_.m), CopySeconds(panel_floats()),
-                [=, this](int64_t q, int) { PackPanelOf(y, q, centre_.data(), y_panel(q)); });
+  plan.AddPhase(PanelCount(shape_.m), CopySeconds(panel_floats()), [=, this](int64_t q, int) {
+    PackPanelOf(y, q, centre_.data(), scale_, y_panel(q));
+  });
 }
 
 void PackedPair::PlanParticles(TilePlan& plan, MatrixView x) {
-  plan.AddPhase(PanelCount(shape_.n), CopySeconds(panel_floats()),
-                [=, this](int64_t q, int) { PackPanelOf(x, q, centre_.data(), x_panel(q)); });
+  plan.AddPhase(PanelCount(shape_.n), CopySeconds(panel_floats()), [=, this](int64_t q, int) {
+    PackPanelOf(x, q, centre_.data(), scale_, x_panel(q));
+  });
 }
 
 }  // namespace riesz::cpu

@@ -24,6 +24,10 @@ class PackedPair {
   explicit PackedPair(ProblemShape shape);
   static int64_t Bytes(ProblemShape shape);
 
+  // Plans to choose a power of two that brings the largest coordinate of both near 1, before they
+  // are packed: squares of float32 data neither overflow nor vanish then. Without it the scale
+  // is 1.
+  void PlanScale(TilePlan& plan, MatrixView x, MatrixView y);
   // Plans to find the mean and pack the target (m, d); then the particles (n, d). Both must outlive
   // the run of the plan.
   void PlanTarget(TilePlan& plan, MatrixView y);
@@ -34,11 +38,14 @@ class PackedPair {
   float* y_panel(int64_t q) { return y_.data() + q * panel_floats(); }
   Buffer& x() { return x_; }
   const float* centre() const { return centre_.data(); }  // (d)
+  float scale() const { return scale_; }
 
  private:
   const ProblemShape shape_;
   std::vector<float> centre_;
-  std::vector<double> partial_sums_;  // (parts, d)
+  std::vector<double> partial_sums_;   // (parts, d)
+  std::vector<float> partial_maxima_;  // (parts of x and y)
+  float scale_ = 1;
   Buffer x_, y_;
 };
 

@@ -44,30 +44,31 @@ HWY_INLINE void Transpose(V4& a, V4& b, V4& c, V4& d) {
 constexpr int64_t kLine = 16;
 
 // Element by element; what the vector loops below leave over.
-void PackCorner(const float* rows_data, int64_t rows, int64_t dim, const float* centre,
+void PackCorner(const float* rows_data, int64_t rows, int64_t dim, const float* centre, float scale,
                 int64_t first, float* panel) {
   for (int64_t k = first; k < dim; ++k) {
     for (int64_t r = 0; r < rows; ++r) {
-      panel[k * kPanelRows + r] = rows_data[r * dim + k] - centre[k];
+      panel[k * kPanelRows + r] = (rows_data[r * dim + k] - centre[k]) * scale;
     }
     std::fill(panel + k * kPanelRows + rows, panel + (k + 1) * kPanelRows, 0.0f);
   }
 }
 
 void PackPanelImpl(const float* rows_data, int64_t rows, int64_t dim, const float* centre,
-                   float* panel) {
+                   float scale, float* panel) {
   int64_t packed = 0;
 #if HWY_TARGET != HWY_SCALAR
   const D4 tag;
+  const V4 factor = hn::Set(tag, scale);
   for (; rows == kPanelRows && packed + kLine <= dim; packed += kLine) {
     for (int64_t r = 0; r < kPanelRows; r += 4) {
       for (int64_t k = packed; k < packed + kLine; k += 4) {
         const float* from = rows_data + r * dim + k;
         const V4 shift = hn::LoadU(tag, centre + k);
-        V4 a = hn::Sub(hn::LoadU(tag, from), shift);
-        V4 b = hn::Sub(hn::LoadU(tag, from + dim), shift);
-        V4 c = hn::Sub(hn::LoadU(tag, from + 2 * dim), shift);
-        V4 d = hn::Sub(hn::LoadU(tag, from + 3 * dim), shift);
+        V4 a = hn::Mul(hn::Sub(hn::LoadU(tag, from), shift), factor);
+        V4 b = hn::Mul(hn::Sub(hn::LoadU(tag, from + dim), shift), factor);
+        V4 c = hn::Mul(hn::Sub(hn::LoadU(tag, from + 2 * dim), shift), factor);
+        V4 d = hn::Mul(hn::Sub(hn::LoadU(tag, from + 3 * dim), shift), factor);
         Transpose(a, b, c, d);
         float* to = panel + k * kPanelRows + r;
         hn::Store(a, tag, to);
@@ -78,7 +79,7 @@ void PackPanelImpl(const float* rows_data, int64_t rows, int64_t dim, const floa
     }
   }
 #endif
-  PackCorner(rows_data, rows, dim, centre, packed, panel);
+  PackCorner(rows_data, rows, dim, centre, scale, packed, panel);
 }
 
 void UnpackPanelImpl(const float* panel, int64_t rows, int64_t dim, float scale, float* rows_data) {
@@ -121,9 +122,9 @@ namespace riesz::cpu {
 HWY_EXPORT(PackPanelImpl);
 HWY_EXPORT(UnpackPanelImpl);
 
-void PackPanel(const float* rows_data, int64_t rows, int64_t dim, const float* centre,
+void PackPanel(const float* rows_data, int64_t rows, int64_t dim, const float* centre, float scale,
                float* panel) {
-  HWY_DYNAMIC_DISPATCH(PackPanelImpl)(rows_data, rows, dim, centre, panel);
+  HWY_DYNAMIC_DISPATCH(PackPanelImpl)(rows_data, rows, dim, centre, scale, panel);
 }
 
 void UnpackPanel(const float* panel, int64_t rows, int64_t dim, float scale, float* rows_data) {

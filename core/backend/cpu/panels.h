@@ -30,8 +30,9 @@ inline int64_t PanelCount(int64_t rows) { return (rows + kPanelRows - 1) / kPane
 inline int64_t PaddedRows(int64_t rows) { return PanelCount(rows) * kPanelRows; }
 inline int64_t PaddedColumns(int64_t columns) { return (columns + 3) / 4 * 4; }
 
-// Packs `rows` <= 32 row-major rows of `dim` floats, minus `centre` (dim), into one panel.
-void PackPanel(const float* rows_data, int64_t rows, int64_t dim, const float* centre,
+// Packs `rows` <= 32 row-major rows of `dim` floats, minus `centre` (dim), times `scale`, into a
+// panel.
+void PackPanel(const float* rows_data, int64_t rows, int64_t dim, const float* centre, float scale,
                float* panel);
 // The inverse, times `scale`: panel to row-major rows.
 void UnpackPanel(const float* panel, int64_t rows, int64_t dim, float scale, float* rows_data);

@@ -30,7 +30,7 @@ Buffer Pack(const std::vector<float>& rows, int64_t count, int64_t dim) {
   const std::vector<float> centre(static_cast<size_t>(dim));
   for (int64_t q = 0; q < PanelCount(count); ++q) {
     PackPanel(rows.data() + q * kPanelRows * dim, std::min(kPanelRows, count - q * kPanelRows), dim,
-              centre.data(), panels.data() + q * kPanelRows * dim);
+              centre.data(), 1.0f, panels.data() + q * kPanelRows * dim);
   }
   return panels;
 }
