@@ -40,6 +40,8 @@ void ContentStream::End(const absl::Status& status) { Finish(call_.Finish(status
 
 absl::StatusOr<SharedBytes> ContentStream::NextChunk(int64_t size) {
   if (content_.device == nullptr) {
+    // ReadBytes counts what it copies; these bytes the engine does not see.
+    if (MetricsSink* metrics = engine_.options().metrics) metrics->Transferred("download", size);
     return SharedBytes{content_.host.owner, content_.host.bytes.subspan(static_cast<size_t>(sent_),
                                                                         static_cast<size_t>(size))};
   }
@@ -69,7 +71,6 @@ void ContentStream::OnWriteDone(bool ok) {
   }
   message_ = MakeChunkMessage(sent_, Crc32c(chunk->bytes), *chunk);
   sent_ += size;
-  if (MetricsSink* metrics = engine_.options().metrics) metrics->Transferred("download", size);
   StartWrite(&message_);
 }
 

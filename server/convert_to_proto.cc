@@ -84,7 +84,7 @@ void ToProto(const ResolvedShape& shape, v1::ResolvedParticles* out) {
 void ToProto(const DirectionSpec& spec, v1::Directions* out) {
   out->set_kind(spec.kind == DirectionKind::kIid ? v1::DIRECTION_KIND_IID
                                                  : v1::DIRECTION_KIND_ORTHOGONAL);
-  out->set_count(spec.count);
+  out->set_count(static_cast<int32_t>(spec.count));
   out->set_seed(spec.seed);
 }
 
@@ -98,8 +98,8 @@ void ToProto(const EnergyDistanceReply& reply, v1::ComputeEnergyDistanceResponse
   out->set_estimator(ToProto(reply.spec.estimator));
   if (reply.spec.method == Method::kSliced) {
     ToProto(reply.spec.directions, out->mutable_directions());
-    out->set_slices(reply.value.slices);
-    out->set_blocks(reply.value.blocks);
+    out->set_slices(static_cast<int32_t>(reply.value.slices));
+    out->set_blocks(static_cast<int32_t>(reply.value.blocks));
   }
   ToProto(reply.x, out->mutable_x());
   ToProto(reply.y, out->mutable_y());
@@ -117,8 +117,8 @@ void ToProto(const GradientReply& reply, v1::GradientSummary* out) {
   out->set_exponent(reply.spec.exponent);
   if (reply.spec.method == Method::kSliced) {
     ToProto(reply.spec.directions, out->mutable_directions());
-    out->set_slices(reply.summary.slices);
-    out->set_blocks(reply.summary.blocks);
+    out->set_slices(static_cast<int32_t>(reply.summary.slices));
+    out->set_blocks(static_cast<int32_t>(reply.summary.blocks));
   }
   ToProto(reply.x, out->mutable_x());
   ToProto(reply.y, out->mutable_y());

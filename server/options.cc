@@ -16,6 +16,7 @@ namespace riesz {
 namespace {
 
 constexpr char kDefaultDataDir[] = "/usr/share/datasets";
+constexpr int64_t kMostMemoryBytes = int64_t{1} << 50;
 
 // Reads text into the options, or says what the text must be: "must be in [1, 8]".
 using Reader = std::function<std::string(const std::string& text, ServerOptions& options)>;
@@ -67,18 +68,17 @@ bool ReadBytes(const std::string& text, int64_t& out) {
     }
   }
   int64_t value = 0;
-  if (!ReadInteger(digits, value) || value < 0 || value > (int64_t{1} << 50) / unit) return false;
+  if (!ReadInteger(digits, value) || value < 0 || value > kMostMemoryBytes / unit) return false;
   out = value * unit;
   return true;
 }
 
 template <typename Set>
-Reader Bytes(int64_t low, Set set) {
+Reader Bytes(int64_t low, int64_t high, Set set) {
   return [=](const std::string& text, ServerOptions& options) -> std::string {
     int64_t value = 0;
-    if (!ReadBytes(text, value) || value < low) {
-      return absl::StrCat("must be bytes, KiB, MiB, GiB or TiB of at least ", low,
-                          " bytes, e.g. 4GiB");
+    if (!ReadBytes(text, value) || value < low || value > high) {
+      return absl::StrCat("must be bytes (suffix KiB, MiB, GiB or TiB) in [", low, ", ", high, "]");
     }
     set(options, value);
     return "";
@@ -168,7 +168,7 @@ const std::vector<Flag>& Flags() {
        Integer(0, 1024, [](O& o, int64_t v) { o.threads = static_cast<int>(v); }),
        [](const O& o) { return absl::StrCat(o.threads); }},
       {"memory-limit", "BYTES", "bound on what the device holds, e.g. 4GiB; 0: 80 % of the device",
-       Bytes(0, [](O& o, int64_t v) { o.memory_limit_bytes = v; }),
+       Bytes(0, kMostMemoryBytes, [](O& o, int64_t v) { o.memory_limit_bytes = v; }),
        [](const O& o) { return absl::StrCat(o.memory_limit_bytes); }},
       {"quantum-ms", "MS", "time a job has the device before another's turn",
        Integer(1, 10'000, [](O& o, int64_t v) { o.quantum = std::chrono::milliseconds(v); }),
@@ -184,7 +184,7 @@ const std::vector<Flag>& Flags() {
                [](O& o, int64_t v) { o.max_concurrent_streams = static_cast<int>(v); }),
        [](const O& o) { return absl::StrCat(o.max_concurrent_streams); }},
       {"max-message-bytes", "BYTES", "largest message accepted",
-       Bytes(2 << 20, [](O& o, int64_t v) { o.max_message_bytes = v; }),
+       Bytes(2 << 20, 1 << 30, [](O& o, int64_t v) { o.max_message_bytes = v; }),
        [](const O& o) { return absl::StrCat(o.max_message_bytes); }},
       {"drain-timeout", "SECONDS", "time that work has to finish after SIGTERM",
        Integer(0, 86'400, [](O& o, int64_t v) { o.drain_timeout = std::chrono::seconds(v); }),
@@ -233,7 +233,9 @@ bool IsLoopback(const std::string& address) {
   std::string host;
   int64_t port = 0;
   if (!SplitAddress(address, host, port)) return false;
-  return host == "localhost" || host == "[::1]" || host.starts_with("127.");
+  if (host == "localhost" || host == "[::1]") return true;
+  // Digits only: a name like 127.example.org may be anywhere.
+  return host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string::npos;
 }
 
 }  // namespace

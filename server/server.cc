@@ -11,7 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "core/backend/make_backend.h"
+#include "core/available_threads.h"
 #include "core/engine/request_log.h"
 #include "core/status_macros.h"
 #include "server/discrepancy_service.h"
