@@ -117,9 +117,10 @@ absl::Status RunGradient(Session& session, const GradientOptions& options) {
   RIESZ_ASSIGN_OR_RETURN(Client * client, session.client());
   GradientReply reply;
   {
-    Progress progress(Progress::Stderr(session.output().chatty()), "gradient");
+    std::optional<Progress> progress;  // begins with the first bytes: computing is no transfer
     RIESZ_ASSIGN_OR_RETURN(reply, client->ComputeGradient(request, [&](int64_t done, int64_t all) {
-      progress.UpdateBytes(done, all);
+      if (!progress) progress.emplace(Progress::Stderr(session.output().chatty()), "gradient");
+      progress->UpdateBytes(done, all);
     }));
   }
   if (!options.out.empty()) {

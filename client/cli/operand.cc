@@ -43,6 +43,20 @@ absl::StatusOr<v1::Particles> ResolveFile(Session& session, const std::string& p
   return out;
 }
 
+// How many particles an ensemble or a flow has.
+absl::StatusOr<int64_t> CountOf(Client& client, const Operand& operand) {
+  if (operand.kind == Operand::Kind::kFlow) {
+    v1::GetFlowRequest request;
+    request.set_id(operand.name);
+    RIESZ_ASSIGN_OR_RETURN(const v1::GetFlowResponse response, client.GetFlow(request));
+    return response.flow().count();
+  }
+  v1::GetEnsembleRequest request;
+  request.set_id(operand.name);
+  RIESZ_ASSIGN_OR_RETURN(const v1::GetEnsembleResponse response, client.GetEnsemble(request));
+  return response.ensemble().count();
+}
+
 }  // namespace
 
 absl::StatusOr<Operand> ParseOperand(const std::string& text) {
@@ -98,6 +112,10 @@ absl::StatusOr<LoadedParticles> Load(Session& session, const std::string& text, 
   }
   RIESZ_ASSIGN_OR_RETURN(const v1::Particles source, Resolve(session, text));
   RIESZ_ASSIGN_OR_RETURN(Client * client, session.client());
+  if (row_count > 0) {
+    RIESZ_ASSIGN_OR_RETURN(const int64_t count, CountOf(*client, operand));
+    row_count = std::min(row_count, count);
+  }
   Progress progress(Progress::Stderr(session.output().chatty()), absl::StrCat("download ", text));
   RIESZ_ASSIGN_OR_RETURN(
       Download download,

@@ -78,7 +78,12 @@ void Progress::Show(double fraction, const std::string& text, bool last) {
   if (!options_.enabled) return;
   const auto now = Clock::now();
   const bool due = now - shown_ >= (options_.terminal ? kRedraw : kPlainLine);
-  if (!due && !last && (line_open_ || !options_.terminal)) return;
+  // The end is always shown, once; but what was over before a first plain line was due is not worth
+  // one.
+  const bool end = last && !ended_ && (options_.terminal || shown_ != start_);
+  const bool first = options_.terminal && !line_open_;
+  ended_ = last;
+  if (!due && !end && !first) return;
   shown_ = now;
   if (options_.terminal) {
     // Back to the line's start, the new line, and the rest of the old one erased.

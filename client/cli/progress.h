@@ -42,6 +42,7 @@ class Progress {
   const Clock::time_point start_;
   Clock::time_point shown_;
   bool line_open_ = false;
+  bool ended_ = false;
 };
 
 // The line on a terminal: title, bar, text, cut to the width.
