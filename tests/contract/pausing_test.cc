@@ -104,8 +104,7 @@ TEST_P(Pausing, ProgressEndsAtThePlan) {
 }
 
 TEST_P(Pausing, LongOperationsHaveManyChunks) {
-  // An exact gradient of 3000 x 784 takes about a second in plain loops; at 20 ms a chunk that is
-  // dozens, and the estimate agrees with the plan.
+  // Minutes to hours of work: whoever waits for a chunk's end must not wait for a tenth of it.
   const ProblemShape shape{.n = 100'000, .m = 100'000, .d = 784};
   const GradientSpec exact{.method = Method::kExact, .directions = {}};
   EXPECT_GE(backend_->Estimate(shape, exact).chunks, 1000);
