@@ -48,7 +48,7 @@ class Flow(ServiceTest):
         before = self.riesz_json("distance", "flow:f", "y", "--method", "exact")["energy_distance"]
         watched = self.riesz("flow", "advance", "f", "--to", 60, "--watch")
         self.assertIn("60", watched)
-        shown = self.riesz_json("flow", "show", "f")
+        shown = self.riesz_json("flow", "show", "f")["flow"]
         self.assertEqual((shown["step"], shown["state"]), ("60", "FLOW_STATE_READY"))
         reply = self.riesz_json("distance", "flow:f", "y", "--method", "exact")
         self.assertLess(reply["energy_distance"], before / 3)
@@ -86,7 +86,7 @@ class Flow(ServiceTest):
         self.riesz("flow", "advance", "long", "--to", 100000000)
         self.riesz("flow", "cancel", "long")
         self.riesz("flow", "watch", "long")
-        shown = self.riesz_json("flow", "show", "long")
+        shown = self.riesz_json("flow", "show", "long")["flow"]
         self.assertEqual(shown["state"], "FLOW_STATE_READY")
         self.assertEqual(shown["step"], shown["target_step"])
 
@@ -97,7 +97,7 @@ class Flow(ServiceTest):
         self.assertIn("watched", watcher.stdout.readline())
         watcher.send_signal(signal.SIGINT)
         self.assertEqual(watcher.wait(PATIENCE_S), EXIT.INTERRUPTED)
-        self.assertIn(self.riesz_json("flow", "show", "watched")["state"],
+        self.assertIn(self.riesz_json("flow", "show", "watched")["flow"]["state"],
                       ("FLOW_STATE_RUNNING", "FLOW_STATE_QUEUED"))
         self.riesz("flow", "rm", "watched")
 
@@ -108,9 +108,10 @@ class Flow(ServiceTest):
 
     def test_grid_shows_the_particles(self):
         about = self.riesz_json("ensemble", "create", "shoes", "--dataset", "fashion-mnist",
-                                "--split", "test", "--count", 4, "--seed", 1)
+                                "--split", "test", "--count", 4, "--seed", 1)["ensemble"]
         self.assertEqual(about["sample_shape"]["width"], 28)
-        self.riesz("image", "grid", "shoes", "--shape", "28x28", "--count", 4, "--out", "shoes.png")
+        self.riesz("image", "grid", "shoes", "--shape", "28x28", "--count", 4, "--zoom", 1,
+                   "--out", "shoes.png")
         with Image.open(self.folder / "shoes.png") as image:
             pixels = numpy.asarray(image.convert("L"))
         self.riesz("ensemble", "get", "shoes", "shoes.npy")

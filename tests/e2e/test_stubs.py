@@ -284,11 +284,11 @@ class Stubs(ServiceTest):
                             lambda: self.start("err", wide), id="err")
         with self.assertRaises(grpc.RpcError) as huge:
             self.ensembles.StartUpload(self.messages.StartUploadRequest(
-                id="huge", count=2**30, dimension=2**20))
+                id="huge", count=2**20, dimension=2**20))
         self.assertEqual(huge.exception.code(), code.RESOURCE_EXHAUSTED)
         reason, _, metadata = error_info(huge.exception)
         self.assertEqual(reason, "MEMORY")
-        self.assertEqual(metadata["wanted_bytes"], str(2**52))
+        self.assertEqual(metadata["wanted_bytes"], str(2**42))
 
     def test_repeated_request_id_returns_the_first_answer(self):
         request = self.messages.CreateEnsembleRequest(

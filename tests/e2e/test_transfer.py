@@ -11,7 +11,7 @@ from service import DATA_SETS, ServiceTest
 
 class Transfer(ServiceTest):
     def put(self, name, file, *flags):
-        return self.riesz_json("ensemble", "put", name, file, *flags)
+        return self.riesz_json("ensemble", "put", name, file, *flags)["ensemble"]
 
     def get(self, name):
         self.riesz("ensemble", "get", name, f"{name}.out.npy")
@@ -72,7 +72,7 @@ class Transfer(ServiceTest):
 
     def test_data_set_on_the_server_is_the_real_one(self):
         about = self.riesz_json("ensemble", "create", "y", "--dataset", "fashion-mnist", "--split",
-                                "train", "--count", 2000, "--seed", 1)
+                                "train", "--count", 2000, "--seed", 1)["ensemble"]
         self.assertEqual(int(about["count"]), 2000)
         self.assertEqual(int(about["dimension"]), 784)
         path = pathlib.Path(DATA_SETS) / "fashion-mnist/train-images-idx3-ubyte.gz"
@@ -105,7 +105,7 @@ class Transfer(ServiceTest):
         self.assertIn("small", self.riesz("ensemble", "ls"))
         listed = self.riesz_json("ensemble", "ls")["ensembles"]
         self.assertIn("small", [ensemble["id"] for ensemble in listed])
-        shown = self.riesz_json("ensemble", "show", "small")
+        shown = self.riesz_json("ensemble", "show", "small")["ensemble"]
         self.assertEqual((shown["count"], shown["dimension"]), ("2", "3"))
         self.riesz("ensemble", "rm", "small")
         self.assertNotIn("small", [e["id"] for e in self.riesz_json("ensemble", "ls")["ensembles"]])
