@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -37,13 +39,21 @@ sigset_t BlockSignals() {
   return signals;
 }
 
-// The first signal winds the session down, a second one, or one before there is anything to wind
-// down, ends the process.
+// The first signal winds the session down; another one, or one before there is anything to wind
+// down, ends the process. timeout(1) and others signal the process and its group: two at once are
+// one.
 void WaitForSignals(sigset_t signals, Session* session) {
+  constexpr std::chrono::seconds kSameSignal{1};
+  std::optional<std::chrono::steady_clock::time_point> first;
   while (true) {
     int signal = 0;
     if (sigwait(&signals, &signal) != 0) return;
-    if (!session->Interrupt(signal)) _exit(kInterrupted + signal);
+    const auto now = std::chrono::steady_clock::now();
+    if (!first && session->Interrupt(signal)) {
+      first = now;
+    } else if (!first || now - *first > kSameSignal) {
+      _exit(kInterrupted + signal);
+    }
   }
 }
 

@@ -15,7 +15,13 @@ namespace {
 
 constexpr std::chrono::milliseconds kRedraw{100};
 constexpr std::chrono::milliseconds kPlainLine{2000};
-constexpr int kBarColumns = 24;
+constexpr int kMostBarColumns = 24;
+constexpr int kLeastBarColumns = 4;
+
+int Columns(const std::string& text) {
+  return static_cast<int>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
 
 // The longest prefix of at most `columns` characters; UTF-8 is not cut within one.
 std::string CutToWidth(const std::string& text, int columns) {
@@ -65,7 +71,7 @@ void Progress::UpdateSteps(int64_t done, int64_t total, double per_second,
                            const std::string& remark) {
   std::string text = absl::StrCat("step ", done, "/", total);
   if (per_second > 0) {
-    absl::StrAppend(&text, absl::StrFormat("  %.1f steps/s", per_second));
+    absl::StrAppend(&text, absl::StrFormat("  %.1f/s", per_second));
     if (done < total) {
       absl::StrAppend(&text, "  ", Eta(static_cast<double>(total - done) / per_second));
     }
@@ -97,10 +103,13 @@ void Progress::Show(double fraction, const std::string& text, bool last) {
 }
 
 std::string BarLine(const std::string& title, double fraction, const std::string& text, int width) {
-  const int full = static_cast<int>(std::clamp(fraction, 0.0, 1.0) * kBarColumns);
-  const std::string bar = std::string(static_cast<size_t>(full), '#') +
-                          std::string(static_cast<size_t>(kBarColumns - full), '-');
-  return CutToWidth(absl::StrCat(title, "  [", bar, "]  ", text), std::max(width, 1));
+  // The numbers come first: the bar takes what they leave.
+  const int frame = 6;  // two brackets and two gaps of two
+  const int bar = std::min(kMostBarColumns, width - Columns(title) - Columns(text) - frame);
+  if (bar < kLeastBarColumns) return CutToWidth(absl::StrCat(title, "  ", text), width);
+  const auto full = static_cast<size_t>(std::clamp(fraction, 0.0, 1.0) * bar);
+  return absl::StrCat(title, "  [", std::string(full, '#'),
+                      std::string(static_cast<size_t>(bar) - full, '-'), "]  ", text);
 }
 
 }  // namespace riesz::cli

@@ -45,7 +45,7 @@ class Progress {
   bool ended_ = false;
 };
 
-// The line on a terminal: title, bar, text, cut to the width.
+// The line on a terminal: title, a bar where there is room for one, text; cut to the width.
 std::string BarLine(const std::string& title, double fraction, const std::string& text, int width);
 
 }  // namespace riesz::cli
