@@ -24,7 +24,9 @@ TEST(FlowLifecycleTest, EveryPairOfPhaseAndEventDoesWhatTheTableSays) {
       const auto next = Next(phase, event);
       ASSERT_EQ(next.has_value(), expected != kTable.end())
           << PhaseName(phase) << ", event " << static_cast<int>(event);
-      if (next.has_value()) EXPECT_EQ(*next, expected->second);
+      if (next.has_value()) {
+        EXPECT_EQ(*next, expected->second);
+      }
     }
   }
 }
