@@ -151,7 +151,8 @@ grpc::Status Call::Finish(const absl::Status& unnamed) {
   method_.metrics.handled[code < 17 ? code : 2]->Increment();
   method_.metrics.handling_seconds->Observe(seconds);
 
-  const LogLevel level = IsOurFault(status.code()) ? LogLevel::kInfo : LogLevel::kDebug;
+  const bool ours = admission_.ok() && IsOurFault(status.code());
+  const LogLevel level = ours ? LogLevel::kInfo : LogLevel::kDebug;
   if (status.ok() && !LogEnabled(level)) return grpc::Status::OK;
   const std::string id = request_id();
   if (LogEnabled(level)) {
