@@ -43,8 +43,11 @@ BENCHMARK(BM_SortKeys)->Arg(1000)->Arg(10000)->Arg(100000);
 void BM_SortKeysWithIndex(benchmark::State& state) {
   const int64_t n = state.range(0);
   const auto values = Normals(n, 1);
-  std::vector<uint64_t> keys(values.size());
-  for (auto _ : state) SortKeysWithIndex(values.data(), n, keys.data());
+  std::vector<uint64_t> work(values.size());
+  std::vector<uint32_t> keys(values.size()), indices(values.size());
+  for (auto _ : state) {
+    SortKeysWithIndex(values.data(), n, work.data(), keys.data(), indices.data());
+  }
   PerPoint(state, n);
 }
 BENCHMARK(BM_SortKeysWithIndex)->Arg(1000)->Arg(10000)->Arg(100000);

@@ -99,22 +99,7 @@ void CountRanksImpl(const uint32_t* keys, int64_t count, const uint32_t* others,
   }
 }
 
-// Splits sorted (key, index) pairs into their keys.
-void ExtractKeysImpl(const uint64_t* indexed, int64_t count, uint32_t* keys) {
-  int64_t i = 0;
-#if HWY_TARGET != HWY_SCALAR
-  const DU d;
-  for (; i + kLanes <= count; i += kLanes) {
-    const auto* halves = reinterpret_cast<const uint32_t*>(indexed + i);
-    const auto low = hn::LoadU(d, halves);
-    const auto high = hn::LoadU(d, halves + kLanes);
-    hn::StoreU(hn::ConcatOdd(d, high, low), d, keys + i);
-  }
-#endif
-  for (; i < count; ++i) keys[i] = static_cast<uint32_t>(indexed[i] >> 32);
-}
-
-void ScatterVelocitiesImpl(const uint64_t* indexed, int64_t n, int64_t m, const int32_t* below,
+void ScatterVelocitiesImpl(const uint32_t* indices, int64_t n, int64_t m, const int32_t* below,
                            const int32_t* own, float* h) {
   const DI d;
   const DF df;
@@ -128,13 +113,13 @@ void ScatterVelocitiesImpl(const uint64_t* indexed, int64_t n, int64_t m, const 
     const auto y = hn::ConvertTo(df, hn::Sub(hn::LoadU(d, below + i), m_int));
     const auto x = hn::ConvertTo(df, hn::Sub(hn::LoadU(d, own + i), n_int));
     hn::Store(hn::Sub(hn::Div(y, m_float), hn::Div(x, n_float)), df, block);
-    for (int64_t k = 0; k < kLanes; ++k) h[static_cast<uint32_t>(indexed[i + k])] = block[k];
+    for (int64_t k = 0; k < kLanes; ++k) h[indices[i + k]] = block[k];
   }
   for (; i < n; ++i) {
     const auto y = static_cast<int32_t>(static_cast<uint32_t>(below[i]) - static_cast<uint32_t>(m));
     const auto x = static_cast<int32_t>(static_cast<uint32_t>(own[i]) - static_cast<uint32_t>(n));
-    h[static_cast<uint32_t>(indexed[i])] = static_cast<float>(y) / static_cast<float>(m) -
-                                           static_cast<float>(x) / static_cast<float>(n);
+    h[indices[i]] = static_cast<float>(y) / static_cast<float>(m) -
+                    static_cast<float>(x) / static_cast<float>(n);
   }
 }
 
@@ -146,7 +131,6 @@ HWY_AFTER_NAMESPACE();
 namespace riesz::cpu {
 
 HWY_EXPORT(CountRanksImpl);
-HWY_EXPORT(ExtractKeysImpl);
 HWY_EXPORT(ScatterVelocitiesImpl);
 
 namespace {
@@ -196,14 +180,15 @@ SliceValue ValueOfSorted(int64_t n, int64_t m, SliceScratch& s) {
 }  // namespace
 
 SliceScratch::SliceScratch(int64_t n, int64_t m, bool values)
-    : indexed(static_cast<size_t>(n)),
+    : work(static_cast<size_t>(n)),
+      indices(static_cast<size_t>(n)),
       x_keys(static_cast<size_t>(n)),
       y_keys(static_cast<size_t>(m)),
       below(static_cast<size_t>(values ? std::max(n, m) : n)),
       own(below.size()) {}
 
 int64_t SliceScratch::Bytes(int64_t n, int64_t m, bool values) {
-  return 12 * n + 4 * m + 8 * (values ? std::max(n, m) : n);
+  return 16 * n + 4 * m + 8 * (values ? std::max(n, m) : n);
 }
 
 void CountRanks(const uint32_t* keys, int64_t count, const uint32_t* others, int64_t other_count,
@@ -214,12 +199,11 @@ void CountRanks(const uint32_t* keys, int64_t count, const uint32_t* others, int
 
 void SliceVelocities(float* x, int64_t n, const float* y, int64_t m, SliceScratch& s,
                      SliceValue* value) {
-  SortKeysWithIndex(x, n, s.indexed.data());
+  SortKeysWithIndex(x, n, s.work.data(), s.x_keys.data(), s.indices.data());
   SortKeys(y, m, s.y_keys.data());
-  HWY_DYNAMIC_DISPATCH(ExtractKeysImpl)(s.indexed.data(), n, s.x_keys.data());
   CountRanks(s.x_keys.data(), n, s.y_keys.data(), m, s.below.data(), s.own.data());
   HWY_DYNAMIC_DISPATCH(ScatterVelocitiesImpl)
-  (s.indexed.data(), n, m, s.below.data(), s.own.data(), x);
+  (s.indices.data(), n, m, s.below.data(), s.own.data(), x);
   if (value != nullptr) *value = ValueOfSorted(n, m, s);
 }
 

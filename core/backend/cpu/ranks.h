@@ -22,7 +22,8 @@ class SliceScratch {
   SliceScratch(int64_t n, int64_t m, bool values);
   static int64_t Bytes(int64_t n, int64_t m, bool values);
 
-  std::vector<uint64_t> indexed;  // x keys with index, sorted
+  std::vector<uint64_t> work;     // of the sort
+  std::vector<uint32_t> indices;  // of x, in sorted order
   std::vector<uint32_t> x_keys;   // sorted
   std::vector<uint32_t> y_keys;   // sorted
   std::vector<int32_t> below;     // 2 c of the other ensemble

@@ -95,7 +95,8 @@ void SortKeysImpl(const float* values, int64_t count, uint32_t* keys) {
   Sort(keys, count);
 }
 
-void SortKeysWithIndexImpl(const float* values, int64_t count, uint64_t* keys) {
+void SortPairs(const float* values, int64_t count, uint64_t* work, uint32_t* keys,
+               uint32_t* indices) {
   const hn::ScalableTag<uint64_t> d;
   const hn::Rebind<uint32_t, decltype(d)> d32;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
@@ -104,13 +105,101 @@ void SortKeysWithIndexImpl(const float* values, int64_t count, uint64_t* keys) {
   int64_t i = 0;
   for (; i + lanes <= count; i += lanes) {
     const auto key = hn::PromoteTo(d, Keys(d32, values + i));
-    hn::StoreU(hn::Or(hn::ShiftLeft<32>(key), index), d, keys + i);
+    hn::StoreU(hn::Or(hn::ShiftLeft<32>(key), index), d, work + i);
     index = hn::Add(index, next);
   }
   for (; i < count; ++i) {
-    keys[i] = (static_cast<uint64_t>(Key(values[i])) << 32) | static_cast<uint64_t>(i);
+    work[i] = (static_cast<uint64_t>(Key(values[i])) << 32) | static_cast<uint64_t>(i);
   }
-  Sort(keys, count);
+  Sort(work, count);
+  for (int64_t k = 0; k < count; ++k) {
+    keys[k] = static_cast<uint32_t>(work[k] >> 32);
+    indices[k] = static_cast<uint32_t>(work[k]);
+  }
+}
+
+// Writes cell << index_bits | index of every value. False when the range is no use for a grid.
+bool WriteCells(const float* values, int64_t count, int index_bits, uint32_t* cells) {
+  const hn::ScalableTag<float> d;
+  const hn::RebindToUnsigned<decltype(d)> du;
+  const hn::RebindToSigned<decltype(d)> di;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  auto low = hn::Set(d, values[0]);
+  auto high = low;
+  int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    const auto v = hn::LoadU(d, values + i);
+    low = hn::Min(low, v);
+    high = hn::Max(high, v);
+  }
+  float least = hn::GetLane(hn::MinOfLanes(d, low));
+  float most = hn::GetLane(hn::MaxOfLanes(d, high));
+  for (; i < count; ++i) {
+    least = values[i] < least ? values[i] : least;
+    most = values[i] > most ? values[i] : most;
+  }
+  // A little below the number of cells: rounding must not lift the largest value to it.
+  const float last_cell = static_cast<float>(uint32_t{1} << (32 - index_bits)) * (1 - 0x1p-16f);
+  const float scale = last_cell / (most - least);
+  if (!(scale > 0 && scale < 1e30f)) return false;
+  const auto shift = hn::Set(d, least);
+  const auto factor = hn::Set(d, scale);
+  auto index = hn::Iota(du, 0);
+  for (i = 0; i + lanes <= count; i += lanes) {
+    const auto place = hn::Mul(hn::Sub(hn::LoadU(d, values + i), shift), factor);
+    const auto cell = hn::BitCast(du, hn::ConvertTo(di, place));
+    hn::StoreU(hn::Or(hn::ShiftLeftSame(cell, index_bits), index), du, cells + i);
+    index = hn::Add(index, hn::Set(du, static_cast<uint32_t>(lanes)));
+  }
+  for (; i < count; ++i) {
+    const auto cell = static_cast<uint32_t>(static_cast<int32_t>((values[i] - least) * scale));
+    cells[i] = (cell << index_bits) | static_cast<uint32_t>(i);
+  }
+  return true;
+}
+
+// False when too many neighbours of one cell are in the wrong order for insertion to be cheap.
+bool SortCells(const float* values, int64_t count, uint32_t* cells, uint32_t* keys,
+               uint32_t* indices) {
+  const auto index_bits = static_cast<int>(hwy::CeilLog2(static_cast<size_t>(count)));
+  if (!WriteCells(values, count, index_bits, cells)) return false;
+  Sort(cells, count);
+  const uint32_t mask = (uint32_t{1} << index_bits) - 1;
+  int64_t wrong = 0;
+  uint32_t before = 0;
+  for (int64_t k = 0; k < count; ++k) {
+    const uint32_t index = cells[k] & mask;
+    const uint32_t key = Key(values[index]);
+    indices[k] = index;
+    keys[k] = key;
+    wrong += key < before;
+    before = key;
+  }
+  if (wrong > count / 16) return false;
+  for (int64_t k = 1; k < count && wrong > 0; ++k) {
+    const uint32_t key = keys[k];
+    if (key >= keys[k - 1]) [[likely]]
+      continue;
+    const uint32_t index = indices[k];
+    int64_t to = k;
+    for (; to > 0 && keys[to - 1] > key; --to) {
+      keys[to] = keys[to - 1];
+      indices[to] = indices[to - 1];
+    }
+    keys[to] = key;
+    indices[to] = index;
+  }
+  return true;
+}
+
+void SortKeysWithIndexImpl(const float* values, int64_t count, uint64_t* work, uint32_t* keys,
+                           uint32_t* indices) {
+  constexpr int64_t kMinCells = 64, kMaxCells = 1 << 14;
+  if (count >= kMinCells && count <= kMaxCells &&
+      SortCells(values, count, reinterpret_cast<uint32_t*>(work), keys, indices)) {
+    return;
+  }
+  SortPairs(values, count, work, keys, indices);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -127,8 +216,9 @@ void SortKeys(const float* values, int64_t count, uint32_t* keys) {
   HWY_DYNAMIC_DISPATCH(SortKeysImpl)(values, count, keys);
 }
 
-void SortKeysWithIndex(const float* values, int64_t count, uint64_t* keys) {
-  HWY_DYNAMIC_DISPATCH(SortKeysWithIndexImpl)(values, count, keys);
+void SortKeysWithIndex(const float* values, int64_t count, uint64_t* work, uint32_t* keys,
+                       uint32_t* indices) {
+  HWY_DYNAMIC_DISPATCH(SortKeysWithIndexImpl)(values, count, work, keys, indices);
 }
 
 float ValueOfKey(uint32_t key) {

@@ -103,6 +103,34 @@ TEST_P(RanksTest, EverySizeAroundAVector) {
 
 TEST_P(RanksTest, ManyDistinctPoints) { ExpectMatchesDefinition(Normals(1000), Normals(1500)); }
 
+// Beyond 2^14 values, and where values crowd into few cells of a grid, the sort takes another way.
+TEST_P(RanksTest, IndicesFollowTheirKeys) {
+  const OnlyTarget only(GetParam());
+  std::vector<Points> cases;
+  for (const int64_t n : {63, 64, 65, 1000, 10000, 16384, 16385, 20000})
+    cases.push_back(Normals(n));
+  cases.push_back(Normals(5000));
+  cases.back()[7] = 1e6f;  // the others share few cells
+  cases.push_back(Normals(5000));
+  for (float& v : cases.back()) v = std::exp(4 * v);
+  cases.push_back(Rounded(Normals(3000)));
+  cases.push_back(Points(300, 4.0f));
+  for (const Points& values : cases) {
+    const size_t n = values.size();
+    std::vector<uint64_t> work(n);
+    std::vector<uint32_t> keys(n), indices(n);
+    SortKeysWithIndex(values.data(), static_cast<int64_t>(n), work.data(), keys.data(),
+                      indices.data());
+    std::vector<bool> seen(n);
+    for (size_t k = 0; k < n; ++k) {
+      ASSERT_TRUE(k == 0 || keys[k - 1] <= keys[k]);
+      ASSERT_EQ(ValueOfKey(keys[k]), values[indices[k]]);
+      ASSERT_FALSE(seen[indices[k]]);
+      seen[indices[k]] = true;
+    }
+  }
+}
+
 TEST_P(RanksTest, TiesWithinAndBetween) {
   ExpectMatchesDefinition(Rounded(Normals(333)), Rounded(Normals(500, 0.2f)));
   ExpectMatchesDefinition(Rounded(Normals(500)), Normals(100));
