@@ -2,6 +2,7 @@
 //
 // Exit codes: 0 after a drain, 1 when the server cannot start, 2 for a bad option, 130 at a second
 // signal.
+#include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
 #include <malloc.h>
 #include <pthread.h>
@@ -56,6 +57,10 @@ void LogFromGrpc(gpr_log_func_args* args) {
   Log(level, args->message, {{"from", "grpc"}});
 }
 
+void LogFromProtobuf(google::protobuf::LogLevel, const char*, int, const std::string& message) {
+  Log(LogLevel::kDebug, message, {{"from", "protobuf"}});
+}
+
 absl::StatusOr<std::unique_ptr<Server>> StartServer(const ServerOptions& options) {
   const std::string device = options.device == "auto" ? "cpu" : options.device;
   RIESZ_ASSIGN_OR_RETURN(std::unique_ptr<Backend> backend,
@@ -69,6 +74,7 @@ int Main(const std::vector<std::string>& arguments) {
   TuneAllocator();
   const sigset_t signals = BlockSignals();
   gpr_set_log_function(LogFromGrpc);
+  google::protobuf::SetLogHandler(LogFromProtobuf);
 
   const absl::StatusOr<CommandLine> command_line = ParseCommandLine(arguments);
   if (!command_line.ok()) {
