@@ -190,7 +190,7 @@ TEST_F(ClientTest, AResumedDownloadOfAFlowStaysAtItsStep) {
   v1::Particles source;
   source.mutable_flow()->set_flow("f");
   ASSERT_TRUE(client_.DownloadParticles(source).ok());
-  ASSERT_THAT(server_.state.sources, SizeIs(2));
+  ASSERT_EQ(server_.state.sources.size(), 2u);
   EXPECT_FALSE(server_.state.sources[0].flow().has_step());
   EXPECT_EQ(server_.state.sources[1].flow().step(), 12);
 }
