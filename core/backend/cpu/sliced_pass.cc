@@ -177,8 +177,8 @@ void SlicedPass::PlanSlices(TilePlan& plan, const int64_t* step, const bool* mea
                   [this, &chunk, first](int64_t tile, int worker) {
                     ProjectBack(chunk, first, tile, worker);
                   });
-    if (SumsBlocks() && layout_.pieces && chunk.ends_block &&
-        chunk.end_block - chunk.first_block == 1) {
+    // A block that lies whole in its chunk has been added there.
+    if (SumsBlocks() && chunk.skipped > 0 && chunk.ends_block) {
       plan.AddPhase(PanelCount(shape_.n), 2 * CopySeconds(panel_floats_),
                     [this, &chunk](int64_t panel, int) { EndBlock(chunk, panel); });
     }

@@ -96,6 +96,40 @@ TEST(CpuBackendTest, BitsDoNotDependOnThreadsOrOnWhereItYields) {
   EXPECT_TRUE(one == Compute(3, 1));
 }
 
+// A block of 1024 rows is longer than a chunk, the one slice behind it is a block of its own. In
+// 1025 g(1025) = 1024 g(1024) + the last slice's part, that part is at most c_{1100,1} * 2 a
+// particle
+// (|n h_i| <= 2), where a block counted twice would add 1024 times the speed, here near 1.
+TEST(CpuBackendTest, OneSliceBehindALongBlockAddsOneSlice) {
+  constexpr int64_t kCount = 50;
+  constexpr int64_t kDim = 1100;
+  constexpr double kMostOfOneSlice = 2 * 41.58;
+  const auto backend = MakeCpuBackend({.threads = 2});
+  const Ensemble x = Normals(*backend, kCount, kDim, 1);
+  const Ensemble y = Normals(*backend, kCount, kDim, 2, 3);
+  const auto velocity_sum = [&](int64_t slices) {
+    GradientSpec spec;
+    spec.directions.count = slices;
+    auto operation = *backend->NewGradient(x, y, spec);
+    Budget budget = Budget::Unlimited();
+    EXPECT_TRUE(operation->Run(budget, {}).ok());
+    std::vector<float> sum = Rows(*backend, operation->gradient());
+    for (float& value : sum) value *= static_cast<float>(slices * kCount);
+    return sum;
+  };
+  const std::vector<float> long_block = velocity_sum(1024);
+  const std::vector<float> and_one = velocity_sum(1025);
+  for (int64_t i = 0; i < kCount; ++i) {
+    double before = 0, added = 0;
+    for (int64_t k = i * kDim; k < (i + 1) * kDim; ++k) {
+      before += double{long_block[k]} * long_block[k];
+      added += std::pow(double{and_one[k]} - long_block[k], 2);
+    }
+    EXPECT_GT(std::sqrt(before), 2 * kMostOfOneSlice);
+    EXPECT_LT(std::sqrt(added), kMostOfOneSlice);
+  }
+}
+
 TEST(CpuBackendTest, Avx2AndAvx512GiveTheSameSlicedBits) {
   if (cpu::SupportedTargets().size() < 2 || (hwy::SupportedTargets() & HWY_AVX3) == 0) {
     GTEST_SKIP() << "this machine has no AVX-512 to compare with";
