@@ -231,7 +231,8 @@ TEST(ConvertTest, ASampleShapeFitsTheDimension) {
 
 TEST(ConvertTest, MetadataIsBounded) {
   v1::StartUploadRequest upload = Upload();
-  for (int i = 0; i < 64; ++i) (*upload.mutable_metadata())[absl::StrCat("k", i)] = "v";
+  const std::string note = "v";  // assigning a literal here is a false -Wrestrict alarm of GCC 12
+  for (int i = 0; i < 64; ++i) (*upload.mutable_metadata())[absl::StrCat("k", i)] = note;
   EXPECT_TRUE(FromProto(upload).ok());
   (*upload.mutable_metadata())["one-more"] = "v";
   EXPECT_EQ(Refusal(FromProto(upload)), "metadata must be at most 64 entries, got 65");
