@@ -1,6 +1,7 @@
 #include "core/available_threads.h"
 
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
@@ -33,9 +34,23 @@ std::optional<int> Processors(std::optional<long> quota, std::optional<long> per
   return static_cast<int>(std::min(*quota / *period + (*quota % *period != 0), 1L << 20));
 }
 
-std::optional<int> Smaller(std::optional<int> a, std::optional<int> b) {
+template <typename T>
+std::optional<T> Smaller(std::optional<T> a, std::optional<T> b) {
   if (!a || !b) return a ? a : b;
   return std::min(*a, *b);
+}
+
+// The smallest of limit_of(path) over a group and its ancestors: a limit of any of them binds.
+// Inside a container the path is often the host's and not there: then only the root, which is the
+// container's own group, answers.
+template <typename LimitOf>
+auto SmallestLimit(std::string path, LimitOf limit_of) -> decltype(limit_of(path)) {
+  decltype(limit_of(path)) least;
+  for (;; path.resize(path.rfind('/'))) {
+    while (!path.empty() && path.back() == '/') path.pop_back();
+    least = Smaller(least, limit_of(path));
+    if (path.empty()) return least;
+  }
 }
 
 // The path behind the last ':' of the line of /proc/self/cgroup that names the controller.
@@ -46,7 +61,8 @@ std::string GroupPath(std::string_view text, std::string_view controller) {
     const size_t first = line.find(':'), last = line.find(':', first + 1);
     if (first == line.npos || last == line.npos) continue;
     const std::string_view names = line.substr(first + 1, last - first - 1);
-    if (names == controller || (!controller.empty() && names.find("cpu,") == 0)) {
+    if (names == controller ||
+        (!controller.empty() && names.find(std::string(controller) + ",") == 0)) {
       return std::string(line.substr(last + 1));
     }
   }
@@ -66,25 +82,26 @@ std::optional<int> ProcessorsOfCfsQuota(std::string_view quota_us, std::string_v
 }
 
 std::optional<int> CgroupProcessors(const std::string& root, std::string_view proc_self_cgroup) {
-  std::optional<int> least;
-  // A limit of any ancestor binds too. Inside a container the path is often the host's and not
-  // there: then only the root, which is the container's own group, answers.
-  auto walk = [&](std::string path, auto limit_of) {
-    for (;; path.resize(path.rfind('/'))) {
-      while (!path.empty() && path.back() == '/') path.pop_back();
-      least = Smaller(least, limit_of(path));
-      if (path.empty()) break;
-    }
+  return Smaller(SmallestLimit(GroupPath(proc_self_cgroup, ""),
+                               [&](const std::string& path) {
+                                 return ProcessorsOfCpuMax(ReadText(root + path + "/cpu.max"));
+                               }),
+                 SmallestLimit(GroupPath(proc_self_cgroup, "cpu"), [&](const std::string& path) {
+                   const std::string group = root + "/cpu" + path;
+                   return ProcessorsOfCfsQuota(ReadText(group + "/cpu.cfs_quota_us"),
+                                               ReadText(group + "/cpu.cfs_period_us"));
+                 }));
+}
+
+std::optional<int64_t> CgroupMemory(const std::string& root, std::string_view proc_self_cgroup) {
+  const auto limit_in = [&](const std::string& folder, const char* file) {
+    return [=](const std::string& path) -> std::optional<int64_t> {
+      return Number(ReadText(folder + path + "/" + file));  // "max" is no number, so no limit
+    };
   };
-  walk(GroupPath(proc_self_cgroup, ""), [&](const std::string& path) {
-    return ProcessorsOfCpuMax(ReadText(root + path + "/cpu.max"));
-  });
-  walk(GroupPath(proc_self_cgroup, "cpu"), [&](const std::string& path) {
-    const std::string group = root + "/cpu" + path;
-    return ProcessorsOfCfsQuota(ReadText(group + "/cpu.cfs_quota_us"),
-                                ReadText(group + "/cpu.cfs_period_us"));
-  });
-  return least;
+  return Smaller(SmallestLimit(GroupPath(proc_self_cgroup, ""), limit_in(root, "memory.max")),
+                 SmallestLimit(GroupPath(proc_self_cgroup, "memory"),
+                               limit_in(root + "/memory", "memory.limit_in_bytes")));
 }
 
 int AvailableThreads() {
@@ -93,6 +110,13 @@ int AvailableThreads() {
   if (sched_getaffinity(0, sizeof(set), &set) == 0) processors = CPU_COUNT(&set);
   const auto quota = CgroupProcessors("/sys/fs/cgroup", ReadText("/proc/self/cgroup"));
   return std::max(1, quota ? std::min(processors, *quota) : processors);
+}
+
+int64_t AvailableMemory() {
+  const int64_t machine =
+      static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<int64_t>(sysconf(_SC_PAGE_SIZE));
+  const auto limit = CgroupMemory("/sys/fs/cgroup", ReadText("/proc/self/cgroup"));
+  return limit ? std::min(machine, *limit) : machine;
 }
 
 }  // namespace riesz

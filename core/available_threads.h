@@ -1,9 +1,11 @@
-// How many processors this process may use: what pools are sized by. hardware_concurrency knows
-// neither a container's quota nor an affinity mask.
+// What this process may use of the machine: processors, which pools are sized by, and memory, which
+// ledgers are. hardware_concurrency and the number of pages know neither a container's limits nor
+// an affinity mask.
 //
 // Thread safety: the functions are pure but for reading files.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,5 +24,11 @@ std::optional<int> ProcessorsOfCfsQuota(std::string_view quota_us, std::string_v
 // The smallest limit of a cgroup and its ancestors under `root` (/sys/fs/cgroup), the group named
 // by the text of /proc/self/cgroup.
 std::optional<int> CgroupProcessors(const std::string& root, std::string_view proc_self_cgroup);
+
+// Bytes: the smaller of the machine's memory and the cgroup's limit.
+int64_t AvailableMemory();
+// The smallest memory.max (version 2) or memory.limit_in_bytes (version 1) of a cgroup and its
+// ancestors, as CgroupProcessors.
+std::optional<int64_t> CgroupMemory(const std::string& root, std::string_view proc_self_cgroup);
 
 }  // namespace riesz

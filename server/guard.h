@@ -1,7 +1,7 @@
 // The guard at the head of every handler: admission, request id, metrics, log.
 //
-// A handler begins with a Call and ends with Call::Finish; tests/server/guard_test.cc calls every
-// method of every service descriptor to prove that none goes without.
+// A handler begins with a Call and ends with Call::Finish; tests/server/lifecycle_test.cc calls
+// every method of every service descriptor to prove that none goes without.
 //
 // Thread safety: Guard is thread-safe. A Call belongs to its reactor; Cancel may run beside
 // anything.

@@ -128,9 +128,14 @@ Metrics::Metrics(const std::vector<std::string>& devices)
     for (const std::string_view operation : kOperations) {
       const Labels labels = OperationLabels(operation, device);
       compute_seconds_.Add(labels, ComputeBuckets());
-      Labels with_outcome = labels;
-      with_outcome["outcome"] = "ok";
-      computations_.Add(with_outcome);
+      // Those that occur: a rate over a series that begins at 1 would miss its first failure.
+      for (const char* outcome :
+           {"ok", "cancelled", "deadline_exceeded", "invalid_argument", "resource_exhausted",
+            "out_of_range", "data_loss", "unavailable", "internal"}) {
+        Labels with_outcome = labels;
+        with_outcome["outcome"] = outcome;
+        computations_.Add(with_outcome);
+      }
     }
   }
 }

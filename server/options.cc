@@ -214,7 +214,7 @@ void AddFlag(CLI::App& app, const Flag& flag, const ServerOptions& defaults, Com
   CLI::Option* option = nullptr;
   if (flag.value == nullptr) {
     option = app.add_flag_function(
-        dashed, [read](int64_t) { read("true"); }, flag.help);
+        dashed, [read](int64_t count) { read(count > 0 ? "true" : "false"); }, flag.help);
   } else {
     // Several --listen make one list.
     option = app.add_option_function<std::vector<std::string>>(

@@ -1,6 +1,8 @@
 #include "core/engine/compute_job.h"
 
 #include <algorithm>
+#include <cmath>
+#include <string>
 
 #include "core/engine/outcome.h"
 #include "core/engine/planner.h"
@@ -15,6 +17,13 @@ double Seconds(Clock::Time::duration duration) {
 
 ProblemShape Shape(const DeviceEnsemble& x, const DeviceEnsemble& y) {
   return {.n = x.count(), .m = y.count(), .d = x.dim()};
+}
+
+// Finite particles near float32's limits can still have products beyond them.
+absl::Status CheckFinite(double value, const char* what) {
+  if (std::isfinite(value)) return absl::OkStatus();
+  return absl::OutOfRangeError(std::string("the ") + what +
+                               " is beyond float32's range; scale x and y down");
 }
 
 }  // namespace
@@ -34,8 +43,7 @@ bool ComputeJob::RunQuantum(Clock::Time end) {
     return true;
   }
   if (*done) {
-    Collect();
-    End(absl::OkStatus());
+    End(Collect());
   }
   return *done;
 }
@@ -93,11 +101,13 @@ absl::Status EnergyDistanceJob::Plan(std::shared_ptr<const DeviceEnsemble> x_par
   return absl::OkStatus();
 }
 
-void EnergyDistanceJob::Collect() {
+absl::Status EnergyDistanceJob::Collect() {
   reply_.value = operation_->result();
+  RIESZ_RETURN_IF_ERROR(CheckFinite(reply_.value.energy_distance, "energy distance"));
   reply_.x = x();
   reply_.y = y();
   reply_.times = times();
+  return absl::OkStatus();
 }
 
 void EnergyDistanceJob::Free() {
@@ -126,8 +136,9 @@ absl::Status GradientJob::Plan(std::shared_ptr<const DeviceEnsemble> x_particles
   return absl::OkStatus();
 }
 
-void GradientJob::Collect() {
+absl::Status GradientJob::Collect() {
   reply_.summary = operation_->summary();
+  RIESZ_RETURN_IF_ERROR(CheckFinite(reply_.summary.rms_velocity, "gradient"));
   std::shared_ptr<const DeviceEnsemble> gradient = operation_->gradient();
   operation_ = nullptr;
   scratch_.ShrinkTo(gradient->bytes());
@@ -135,6 +146,7 @@ void GradientJob::Collect() {
   reply_.x = x();
   reply_.y = y();
   reply_.times = times();
+  return absl::OkStatus();
 }
 
 void GradientJob::Free() {

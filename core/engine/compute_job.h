@@ -47,7 +47,7 @@ class ComputeJob : public Job {
   // Null before Plan.
   virtual Operation* operation() = 0;
   // Takes the result out of the operation.
-  virtual void Collect() = 0;
+  virtual absl::Status Collect() = 0;
   // Drops the operation and its scratch.
   virtual void Free() = 0;
   // Tells the outcome: OK after Collect.
@@ -78,7 +78,7 @@ class EnergyDistanceJob : public ComputeJob {
   absl::Status Plan(std::shared_ptr<const DeviceEnsemble> x,
                     std::shared_ptr<const DeviceEnsemble> y) override;
   Operation* operation() override { return operation_.get(); }
-  void Collect() override;
+  absl::Status Collect() override;
   void Free() override;
   void Answer(absl::Status status) override;
 
@@ -101,7 +101,7 @@ class GradientJob : public ComputeJob {
   absl::Status Plan(std::shared_ptr<const DeviceEnsemble> x,
                     std::shared_ptr<const DeviceEnsemble> y) override;
   Operation* operation() override { return operation_.get(); }
-  void Collect() override;
+  absl::Status Collect() override;
   void Free() override;
   void Answer(absl::Status status) override;
 

@@ -38,7 +38,8 @@ absl::Status DeviceWorker::SubmitAlways(std::shared_ptr<Job> job) {
 absl::Status DeviceWorker::Enqueue(std::shared_ptr<Job> job, bool always) {
   {
     std::lock_guard lock(mutex_);
-    if (closed_) return DrainState::Error();
+    // What must run on the worker still does while Close waits for the jobs before it.
+    if (closed_ && !(always && queue_.admitted() > 0)) return DrainState::Error();
     if (always) {
       queue_.AdmitAlways(std::move(job));
     } else if (absl::Status status = queue_.Admit(std::move(job)); !status.ok()) {

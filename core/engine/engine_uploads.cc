@@ -1,6 +1,8 @@
 // Uploads: sessions that become ensembles.
+#include <new>
 #include <random>
 #include <utility>
+#include <vector>
 
 #include "core/engine/engine_impl.h"
 #include "core/error.h"
@@ -77,11 +79,19 @@ absl::StatusOr<UploadInfo> EngineImpl::StartUpload(const CallContext& context,
                   .committed_bytes = 0,
                   .committed_crc32c = 0,
                   .expire_time = options_.wall_now() + options_.upload_ttl};
+  // Weights and labels, beside the particles.
+  std::vector<std::byte> annex;
+  try {
+    annex.resize(static_cast<size_t>(bytes - request.count * request.dim * 4));
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError("no memory for the upload's weights and labels");
+  }
   auto session = std::make_shared<UploadSession>(
       UploadSession::Parts{.key = key,
                            .request = request,
                            .info = info,
                            .buffer = *std::move(buffer),
+                           .annex = std::move(annex),
                            .memory = std::move(memory),
                            .claim = std::move(claim),
                            .expiry = options_.clock->Now() + options_.upload_ttl});

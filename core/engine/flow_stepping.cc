@@ -129,7 +129,8 @@ void Flow::RecordStep() {
   info_.step = stepper_->step();
   // A cancel set the target to a step that was then still completed.
   info_.target_step = std::max(info_.target_step, info_.step);
-  info_.measurement = stepper_->measurement();
+  // The last one stays until there is another; Restore made the stepper forget its own.
+  if (auto measurement = stepper_->measurement()) info_.measurement = std::move(measurement);
   if (window_seconds_ > 0) info_.steps_per_second = window_steps_ / window_seconds_;
   if (window_seconds_ > kRateWindowSeconds) {
     window_steps_ /= 2;

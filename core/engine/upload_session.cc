@@ -46,7 +46,7 @@ UploadSession::UploadSession(Parts parts)
     : key_(parts.key),
       parts_(std::move(parts)),
       particle_bytes_(ParticleBytes(parts_.request)),
-      annex_(static_cast<size_t>(UploadBytes(parts_.request) - particle_bytes_)) {}
+      annex_(std::move(parts_.annex)) {}
 
 absl::Status UploadSession::AcquireWriter() {
   std::lock_guard lock(mutex_);

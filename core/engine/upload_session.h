@@ -31,6 +31,7 @@ class UploadSession {
     UploadRequest request;
     UploadInfo info;
     std::unique_ptr<EnsembleBuffer> buffer;
+    std::vector<std::byte> annex;  // room for weights, then labels
     Reservation memory;
     EnsembleStore::Claim claim;
     Clock::Time expiry;  // dropped then, unless bytes arrive

@@ -149,6 +149,16 @@ TEST_P(Laws, PermutedRowsPermuteTheGradient) {
   }
 }
 
+// In one dimension the gradient counts targets on either side; how far they are is nothing to it.
+TEST_P(Laws, AFarOutlierIsOneTargetLikeAnother) {
+  const Points x = Normals(50, 1, 1);
+  Points near = Normals(200, 1, 2), far = near;
+  near.at(7, 0) = 1e3f;
+  far.at(7, 0) = 1e10f;
+  const DirectionSpec directions{.count = 1, .seed = 3};
+  EXPECT_EQ(SlicedGradient(x, far, directions).values, SlicedGradient(x, near, directions).values);
+}
+
 TEST_P(Laws, OneDimensionNeedsNoSlices) {
   const Points x = Normals(33, 1, 1), y = Integers(20, 1, 2, 4);
   for (const Estimator estimator : {Estimator::kV, Estimator::kU}) {

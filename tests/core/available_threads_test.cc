@@ -57,6 +57,16 @@ TEST_F(Cgroup, VersionOneIsReadFromItsOwnHierarchy) {
   EXPECT_EQ(CgroupProcessors(root_, "3:memory:/m\n2:cpu,cpuacct:/box\n"), 4);
 }
 
+TEST_F(Cgroup, MemoryHasTheTightestLimitOfEitherVersion) {
+  EXPECT_EQ(CgroupMemory(root_, "0::/app\n"), std::nullopt);
+  Write("app/memory.max", "max\n");
+  EXPECT_EQ(CgroupMemory(root_, "0::/app\n"), std::nullopt);
+  Write("memory.max", "4294967296\n");
+  EXPECT_EQ(CgroupMemory(root_, "0::/app\n"), int64_t{4} << 30);
+  Write("memory/box/memory.limit_in_bytes", "1073741824\n");
+  EXPECT_EQ(CgroupMemory(root_, "5:memory:/box\n0::/app\n"), int64_t{1} << 30);
+}
+
 TEST(AvailableThreads, StaysWithinTheAffinityMask) {
   cpu_set_t before, one;
   ASSERT_EQ(sched_getaffinity(0, sizeof(before), &before), 0);

@@ -26,6 +26,12 @@ class CsvTest : public FileTest {
   }
 };
 
+TEST_F(CsvTest, APackedFileUnderThisNameIsRefusedNotCutShort) {
+  std::string text;
+  for (int i = 0; i < 10000; ++i) text += "0.125,0.25\n";
+  EXPECT_FALSE(ReadFile(WriteGzip("a.csv", text)).ok());
+}
+
 TEST_F(CsvTest, EverySeparatorReadsTheSame) {
   for (const std::string text :
        {"1,2.5\n-3,4e2\n", "1;2.5\n-3;4e2", "1\t2.5\n-3\t4e2\n", "1 2.5\n-3   4e2\n",

@@ -5,6 +5,7 @@ is ended by its own handle. Wire access goes through stubs generated from proto/
 """
 
 import atexit
+import ctypes
 import enum
 import functools
 import json
@@ -53,6 +54,11 @@ def environment(**extra):
     return {**clean, **extra}
 
 
+def end_with_parent():
+    """Ends a child when this process dies, even by SIGKILL (PR_SET_PDEATHSIG, prctl(2))."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
 class Server:
     """A running rieszd; `log` is what it has written to stderr so far."""
 
@@ -64,7 +70,7 @@ class Server:
             *flags]
         self.process = subprocess.Popen(
             self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, env=environment())
+            text=True, env=environment(), preexec_fn=end_with_parent)
         self.lines = []
         self.arrived = threading.Condition()
         self.reader = threading.Thread(target=self._read, daemon=True)

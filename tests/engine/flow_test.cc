@@ -80,6 +80,25 @@ TEST_F(FlowTest, MeasuringAtRestIsLeftOutWhereMemoryHasNoRoom) {
   EXPECT_EQ(info->measurement->step, 0) << "of the step that starts there";
 }
 
+TEST_F(FlowTest, AMeasurementStaysUntilThereIsAnother) {
+  FakeBackendOptions fake;
+  Gate gate;
+  fake.on_chunk = [&](FakeCall kind, int64_t) {
+    if (kind == FakeCall::kStep) gate.Pass();
+  };
+  StartWithFlow(fake);
+  gate.Allow(8);  // seven steps, and the one that measures at rest
+  ASSERT_TRUE(Advance("f", 7).ok());
+  ASSERT_TRUE(engine->AdvanceFlow(context, "f", 9).ok());
+  gate.Allow(1);
+  gate.AwaitArrivals(10);  // step 8 is done, and is not one that measures
+  const auto info = engine->GetFlow(context, "f");
+  ASSERT_TRUE(info->measurement.has_value());
+  EXPECT_EQ(info->measurement->step, 7);
+  gate.Open();
+  EXPECT_TRUE(AwaitRest("f").ok());
+}
+
 TEST_F(FlowTest, MeasurementsComeEverySoManySteps) {
   FakeBackendOptions fake;
   Gate gate;

@@ -14,7 +14,7 @@ PROTO = ROOT / "proto"
 
 
 def git(*arguments, **options):
-    return subprocess.run(["git", "-C", ROOT, *arguments], capture_output=True, check=True,
+    return subprocess.run(["git", "-c", "safe.directory=*", "-C", ROOT, *arguments], capture_output=True, check=True,
                           **options).stdout
 
 

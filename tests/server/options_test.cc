@@ -96,6 +96,15 @@ TEST(OptionsTest, TheEnvironmentStandsBehindFlags) {
   EXPECT_EQ(options.device, "reference");
 }
 
+TEST(OptionsTest, ASwitchThatTheEnvironmentTurnsOffStaysOff) {
+  for (const char* off : {"false", "0"}) {
+    const Environment remote("RIESZ_INSECURE_ALLOW_REMOTE", off);
+    EXPECT_THAT(Complaint({"--listen", "0.0.0.0:1"}), HasSubstr("--insecure-allow-remote")) << off;
+  }
+  const Environment remote("RIESZ_INSECURE_ALLOW_REMOTE", "true");
+  EXPECT_EQ(Complaint({"--listen", "0.0.0.0:1"}), "");
+}
+
 TEST(OptionsTest, ABadValueInTheEnvironmentIsRefusedToo) {
   const Environment threads("RIESZ_THREADS", "many");
   EXPECT_EQ(Complaint({}), "--threads must be a whole number in [0, 1024], got 'many'");

@@ -1,13 +1,12 @@
 #include "core/backend/cpu/cpu_backend.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstring>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "core/available_threads.h"
 #include "core/backend/cpu/cost_model.h"
 #include "core/backend/cpu/cpu_ensemble.h"
 #include "core/backend/cpu/exact_operations.h"
@@ -43,8 +42,7 @@ class CpuBackend final : public Backend {
     report.name = "cpu";
     report.description = absl::StrCat(cpu::ProcessorName(), ", ", cpu::InstructionSet());
     report.threads = pool_.threads();
-    report.memory_bytes = static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) *
-                          static_cast<int64_t>(sysconf(_SC_PAGE_SIZE));
+    report.memory_bytes = AvailableMemory();
     // Threads are absent on purpose: they do not change a bit of any result.
     report.determinism_fingerprint =
         absl::StrCat("cpu/1 ", cpu::InstructionSet(), " panels=", cpu::kPanelRows);

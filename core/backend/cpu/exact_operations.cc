@@ -41,9 +41,9 @@ void ExactEnergyDistance::Summarize() {
     result_.energy_distance =
         between - pass_.SumWithinX() / (n * (n - 1)) - pass_.SumWithinY() / (m * (m - 1));
   } else {
-    // The V-statistic is never negative; rounding of its three sums is.
-    result_.energy_distance =
-        std::max(0.0, between - pass_.SumWithinX() / (n * n) - pass_.SumWithinY() / (m * m));
+    // The V-statistic is never negative; rounding of its three sums is. An overflow must stay NaN.
+    const double distance = between - pass_.SumWithinX() / (n * n) - pass_.SumWithinY() / (m * m);
+    result_.energy_distance = distance < 0 ? 0.0 : distance;
   }
 }
 

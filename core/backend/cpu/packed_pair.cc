@@ -7,8 +7,11 @@ namespace riesz::cpu {
 
 namespace {
 
-// Most rows of one partial sum of the mean; parts are summed in order, whatever the threads.
+// Most rows of one partial maximum.
 constexpr int64_t kPartRows = 4096;
+// Rows that a centre is the median of, and coordinates of one tile of medians.
+constexpr int64_t kCentreRows = 63;
+constexpr int64_t kCentreColumns = 512;
 
 int64_t Parts(int64_t rows) { return (rows + kPartRows - 1) / kPartRows; }
 
@@ -18,19 +21,27 @@ void PackPanelOf(MatrixView rows, int64_t panel, const float* centre, float scal
             centre, scale, to);
 }
 
+// Of coordinate k, over up to kCentreRows evenly spaced rows.
+float MedianOfSample(MatrixView rows, int64_t k) {
+  const int64_t count = std::min(kCentreRows, rows.rows);
+  float sample[kCentreRows];
+  for (int64_t i = 0; i < count; ++i) sample[i] = rows.data[i * rows.rows / count * rows.cols + k];
+  std::nth_element(sample, sample + count / 2, sample + count);
+  return sample[count / 2];
+}
+
 }  // namespace
 
 PackedPair::PackedPair(ProblemShape shape)
     : shape_(shape),
       centre_(static_cast<size_t>(shape.d)),
-      partial_sums_(static_cast<size_t>(Parts(shape.m) * shape.d)),
       partial_maxima_(static_cast<size_t>(Parts(shape.n) + Parts(shape.m))),
       x_(PaddedRows(shape.n) * shape.d),
       y_(PaddedRows(shape.m) * shape.d) {}
 
 int64_t PackedPair::Bytes(ProblemShape shape) {
   return Buffer::Bytes(PaddedRows(shape.n) * shape.d) +
-         Buffer::Bytes(PaddedRows(shape.m) * shape.d) + shape.d * 4 + Parts(shape.m) * shape.d * 8;
+         Buffer::Bytes(PaddedRows(shape.m) * shape.d) + shape.d * 4;
 }
 
 void PackedPair::PlanScale(TilePlan& plan, MatrixView x, MatrixView y) {
@@ -54,27 +65,13 @@ void PackedPair::PlanScale(TilePlan& plan, MatrixView x, MatrixView y) {
 }
 
 void PackedPair::PlanTarget(TilePlan& plan, MatrixView y) {
-  const int64_t parts = Parts(shape_.m);
-  const int64_t d = shape_.d;
-  plan.AddPhase(parts, CopySeconds(std::min(kPartRows, shape_.m) * d),
-                [=, this](int64_t part, int) {
-                  double* sums = partial_sums_.data() + part * d;
-                  std::fill_n(sums, d, 0.0);
-                  const int64_t end = std::min(y.rows, (part + 1) * kPartRows);
-                  for (int64_t i = part * kPartRows; i < end; ++i) {
-                    const float* row = y.data + i * d;
-                    for (int64_t k = 0; k < d; ++k) sums[k] += row[k];
+  plan.AddPhase((shape_.d + kCentreColumns - 1) / kCentreColumns,
+                CopySeconds(kCentreColumns * kCentreRows), [=, this](int64_t tile, int) {
+                  const int64_t end = std::min(shape_.d, (tile + 1) * kCentreColumns);
+                  for (int64_t k = tile * kCentreColumns; k < end; ++k) {
+                    centre_[static_cast<size_t>(k)] = MedianOfSample(y, k);
                   }
                 });
-  plan.AddSerial([=, this] {
-    for (int64_t k = 0; k < d; ++k) {
-      double sum = 0;
-      for (int64_t part = 0; part < parts; ++part) {
-        sum += partial_sums_[static_cast<size_t>(part * d + k)];
-      }
-      centre_[static_cast<size_t>(k)] = static_cast<float>(sum / static_cast<double>(shape_.m));
-    }
-  });
   plan.AddPhase(PanelCount(shape_.m), CopySeconds(panel_floats()), [=, this](int64_t q, int) {
     PackPanelOf(y, q, centre_.data(), scale_, y_panel(q));
   });

@@ -1,9 +1,10 @@
-// Two ensembles in panels, both minus the target's mean: what every operation starts from.
+// Two ensembles in panels, both minus a centre of the target: what every operation starts from.
 //
 // Why centred: ranks and distances do not notice, and float32 products of data far from the origin
 // keep their digits. At an offset of 1000 in d = 784 a projection of raw data is as large as
 // 28,000, where float32 is 2e-3 wide; of centred data it is of the order of the spread. Packing
-// copies anyway.
+// copies anyway. The centre is a median, not a mean: one outlier of 1e10 would drag a mean so far
+// away that all other particles would share a few float32 values.
 //
 // Thread safety: none; it belongs to its operation. Its tiles run on several threads.
 #pragma once
@@ -28,8 +29,8 @@ class PackedPair {
   // are packed: squares of float32 data neither overflow nor vanish then. Without it the scale
   // is 1.
   void PlanScale(TilePlan& plan, MatrixView x, MatrixView y);
-  // Plans to find the mean and pack the target (m, d); then the particles (n, d). Both must outlive
-  // the run of the plan.
+  // Plans to find the centre and pack the target (m, d); then the particles (n, d). Both must
+  // outlive the run of the plan.
   void PlanTarget(TilePlan& plan, MatrixView y);
   void PlanParticles(TilePlan& plan, MatrixView x);
 
@@ -43,7 +44,6 @@ class PackedPair {
  private:
   const ProblemShape shape_;
   std::vector<float> centre_;
-  std::vector<double> partial_sums_;   // (parts, d)
   std::vector<float> partial_maxima_;  // (parts of x and y)
   float scale_ = 1;
   Buffer x_, y_;

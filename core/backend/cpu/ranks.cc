@@ -169,9 +169,9 @@ SliceValue ValueOfSorted(int64_t n, int64_t m, SliceScratch& s) {
   const auto nd = static_cast<double>(n);
   const auto md = static_cast<double>(m);
   SliceValue value;
-  // Rounding may leave -1e-16 times the spread where the value is 0.
-  value.energy_distance =
-      std::max(0.0, 2 * (x.velocity / (nd * nd * md) + y.velocity / (md * md * nd)));
+  // Rounding may leave -1e-16 times the spread where the value is 0. An overflow must stay NaN.
+  const double distance = 2 * (x.velocity / (nd * nd * md) + y.velocity / (md * md * nd));
+  value.energy_distance = distance < 0 ? 0.0 : distance;
   value.x_spread = x.spread / (nd * nd);
   value.y_spread = y.spread / (md * md);
   return value;

@@ -39,7 +39,7 @@ class SlicedPass {
   static int64_t Bytes(const ThreadPool& pool, ProblemShape shape, const DirectionSpec& directions,
                        SlicedNeeds needs);
 
-  // Plans: the target's mean and panels; then the particles' panels (n, d) row-major; then all
+  // Plans: the target's centre and panels; then the particles' panels (n, d) row-major; then all
   // slices. `y` and `x` must outlive the plan's run; `step` and `measure` are read when slices run.
   void PlanTarget(TilePlan& plan, MatrixView y) { pair_.PlanTarget(plan, y); }
   void PlanParticles(TilePlan& plan, MatrixView x) { pair_.PlanParticles(plan, x); }

@@ -1,13 +1,12 @@
 #include "core/backend/reference/reference_backend.h"
 
-#include <unistd.h>
-
 #include <cmath>
 #include <cstring>
 #include <new>
 #include <stdexcept>
 #include <utility>
 
+#include "core/available_threads.h"
 #include "core/backend/reference/flow_stepper.h"
 #include "core/backend/reference/operations.h"
 #include "core/status_macros.h"
@@ -80,11 +79,10 @@ double SliceSeconds(const ProblemShape& shape, const DirectionSpec& spec) {
 class ReferenceBackend final : public Backend {
  public:
   BackendReport Report() const override {
-    const int64_t page_bytes = sysconf(_SC_PAGESIZE);
     return {.name = "reference",
             .description = "plain loops in double precision on one processor",
             .threads = 1,
-            .memory_bytes = sysconf(_SC_PHYS_PAGES) * page_bytes,
+            .memory_bytes = AvailableMemory(),
             .determinism_fingerprint = "reference"};
   }
 
