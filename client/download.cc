@@ -46,11 +46,10 @@ using OnHeader = std::function<absl::StatusOr<std::span<std::byte>>()>;
 
 // Reads one stream to its end. `received` counts the bytes that arrived and were checked, also when
 // the stream breaks.
-absl::Status Receive(ByteStream& stream, google::protobuf::MessageLite* header,
-                     const OnHeader& on_header, int64_t* received,
-                     const std::function<void(int64_t)>& progress) {
+absl::Status Receive(ByteStream& stream, grpc::ByteBuffer& next,
+                     google::protobuf::MessageLite* header, const OnHeader& on_header,
+                     int64_t* received, const std::function<void(int64_t)>& progress) {
   std::optional<std::span<std::byte>> out;
-  grpc::ByteBuffer next;
   stream.StartRead(&next);
   absl::Status failure;
   while (stream.Wait()) {
@@ -92,10 +91,11 @@ absl::Status ReceiveAll(const std::shared_ptr<grpc::Channel>& channel, const std
                         grpc::ClientContext* context, const google::protobuf::MessageLite& request,
                         google::protobuf::MessageLite* header, const OnHeader& on_header,
                         int64_t* received, const std::function<void(int64_t)>& progress) {
+  grpc::ByteBuffer next;  // outlives a read that is still under way when Receive gives up
   ByteStream stream(channel, method, context);
   stream.StartWrite(Serialize(request), /*last=*/true);
   stream.Wait();
-  const absl::Status status = Receive(stream, header, on_header, received, progress);
+  const absl::Status status = Receive(stream, next, header, on_header, received, progress);
   if (stream.pending()) {
     context->TryCancel();
     stream.Wait();
