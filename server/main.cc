@@ -5,7 +5,6 @@
 #include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
 #include <malloc.h>
-#include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -18,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/backend/make_backend.h"
 #include "core/status_macros.h"
+#include "core/termination_signals.h"
 #include "server/log.h"
 #include "server/options.h"
 #include "server/server.h"
@@ -29,25 +29,6 @@ namespace {
 void TuneAllocator() {
   mallopt(M_MMAP_THRESHOLD, 32 << 20);
   mallopt(M_TRIM_THRESHOLD, 512 << 20);
-}
-
-// Every thread made after this inherits the mask, gRPC's too: only WaitForSignal hears of these.
-sigset_t BlockSignals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  // A client that goes away must not end the server.
-  signal(SIGPIPE, SIG_IGN);
-  return signals;
-}
-
-int WaitForSignal(const sigset_t& signals) {
-  int signal_number = 0;
-  while (sigwait(&signals, &signal_number) != 0) {
-  }
-  return signal_number;
 }
 
 void LogFromGrpc(gpr_log_func_args* args) {
@@ -72,7 +53,8 @@ absl::StatusOr<std::unique_ptr<Server>> StartServer(const ServerOptions& options
 
 int Main(const std::vector<std::string>& arguments) {
   TuneAllocator();
-  const sigset_t signals = BlockSignals();
+  const TerminationSignals signals;
+  signal(SIGPIPE, SIG_IGN);  // a client that goes away must not end the server
   gpr_set_log_function(LogFromGrpc);
   google::protobuf::SetLogHandler(LogFromProtobuf);
 
@@ -105,10 +87,10 @@ int Main(const std::vector<std::string>& arguments) {
   }
   std::fflush(stdout);
 
-  const int first = WaitForSignal(signals);
+  const int first = signals.Wait();
   Log(LogLevel::kInfo, "signal received", {{"signal", absl::StrCat(first)}});
   std::thread([signals] {
-    WaitForSignal(signals);
+    signals.Wait();
     _exit(130);  // whoever asks twice does not want to wait
   }).detach();
   (*server)->Drain(options.drain_timeout);

@@ -1,11 +1,9 @@
 // riesz: the command line of a Riesz server.
 #include <malloc.h>
-#include <pthread.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 #include <optional>
 #include <string>
@@ -15,6 +13,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/session.h"
+#include "core/termination_signals.h"
 
 namespace riesz::cli {
 namespace {
@@ -28,26 +27,14 @@ void KeepFreedMemory() {
   mallopt(M_TRIM_THRESHOLD, 512 << 20);
 }
 
-// Must come before any thread starts: they inherit the mask, so that only the thread below takes
-// the signals.
-sigset_t BlockSignals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  return signals;
-}
-
 // The first signal winds the session down; another one, or one before there is anything to wind
 // down, ends the process. timeout(1) and others signal the process and its group: two at once are
 // one.
-void WaitForSignals(sigset_t signals, Session* session) {
+void WaitForSignals(TerminationSignals signals, Session* session) {
   constexpr std::chrono::seconds kSameSignal{1};
   std::optional<std::chrono::steady_clock::time_point> first;
   while (true) {
-    int signal = 0;
-    if (sigwait(&signals, &signal) != 0) return;
+    const int signal = signals.Wait();
     const auto now = std::chrono::steady_clock::now();
     if (!first && session->Interrupt(signal)) {
       first = now;
@@ -75,7 +62,7 @@ void DeclareGlobals(CLI::App& app, SessionOptions& options, std::string& format)
   app.footer(ExitCodeHelp());
 }
 
-int Run(int argc, char** argv, sigset_t signals) {
+int Run(int argc, char** argv, TerminationSignals signals) {
   SessionOptions options;
   std::string format = "text";
   int exit_code = kOk;
@@ -122,6 +109,5 @@ int Run(int argc, char** argv, sigset_t signals) {
 
 int main(int argc, char** argv) {
   riesz::cli::KeepFreedMemory();
-  const sigset_t signals = riesz::cli::BlockSignals();
-  return riesz::cli::Run(argc, argv, signals);
+  return riesz::cli::Run(argc, argv, riesz::TerminationSignals());
 }

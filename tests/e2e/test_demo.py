@@ -42,7 +42,7 @@ class Demo(unittest.TestCase):
         start, end, floor = (
             float(re.search(rf"{label}\s+(-?[0-9.e+-]+)", done.stdout).group(1))
             for label in ("noise at the start", "particles at the end", r"training images \(floor\)"))
-        # Noise is at E = 7.3 from garments (fixed seeds). The flow's own law, not its limit, is
+        # Noise is at E = 5.4 from garments (fixed seeds). The flow's own law, not its limit, is
         # asked: two orders of magnitude, and not below what training images themselves reach by
         # more than their own scatter.
         self.assertLess(end, start / 100)
