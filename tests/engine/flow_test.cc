@@ -301,8 +301,13 @@ TEST_F(FlowTest, AFullQueueRefusesAnAdvanceAndTheFlowStaysReady) {
   EngineOptions options;
   options.max_queued_jobs = 1;
   StartWithFlow(fake, options);
+  // A job leaves the queue a moment after it has answered, so the flow's creation may still be
+  // there.
   Await<EnergyDistanceReply> distance;
-  engine->ComputeEnergyDistance(context, Distance(), distance.callback());
+  do {
+    distance = {};
+    engine->ComputeEnergyDistance(context, Distance(), distance.callback());
+  } while (distance.answered());
   gate.AwaitArrivals(1);
   const auto refused = engine->AdvanceFlow(context, "f", 5);
   EXPECT_EQ(refused.status().code(), absl::StatusCode::kResourceExhausted);
@@ -312,7 +317,10 @@ TEST_F(FlowTest, AFullQueueRefusesAnAdvanceAndTheFlowStaysReady) {
   EXPECT_EQ(engine->GetFlow(context, "f")->target_step, 0);
   gate.Open();
   ASSERT_TRUE(distance.Get().ok());
-  EXPECT_EQ(Advance("f", 5)->step, 5);
+  auto info = Advance("f", 5);
+  while (absl::IsResourceExhausted(info.status())) info = Advance("f", 5);
+  ASSERT_TRUE(info.ok()) << info.status();
+  EXPECT_EQ(info->step, 5);
 }
 
 TEST_F(FlowTest, AWatcherThatNeverLooksIsToldOnceAndHoldsUpNothing) {
