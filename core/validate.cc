@@ -42,6 +42,10 @@ absl::Status ValidateMethod(Method method, double exponent, const DirectionSpec&
 }
 
 absl::Status ValidateFrozen(const std::vector<CoordinateRange>& frozen, int64_t dim) {
+  if (static_cast<int64_t>(frozen.size()) > kMaxFrozenRanges) {
+    return InvalidField("flow.frozen", absl::StrCat("at most ", kMaxFrozenRanges, " ranges"),
+                        absl::StrCat(frozen.size()));
+  }
   int64_t least = 0;
   for (size_t i = 0; i < frozen.size(); ++i) {
     const auto& [begin, end] = frozen[i];

@@ -21,6 +21,7 @@ inline constexpr int64_t kMaxCount = int64_t{1} << 30;     // particles of one e
 inline constexpr int64_t kMaxDim = int64_t{1} << 20;       // coordinates
 inline constexpr int64_t kMaxElements = int64_t{1} << 40;  // count * dimension
 inline constexpr int64_t kMaxSlices = int64_t{1} << 20;    // P
+inline constexpr int64_t kMaxFrozenRanges = 1024;          // every state of a flow repeats them
 inline constexpr double kMaxStepSize = 10;                 // tau
 
 // Checks <prefix>.count and <prefix>.dimension.

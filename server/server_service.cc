@@ -49,6 +49,7 @@ void ServerServiceImpl::FillLimits(v1::GetServerInfoResponse* response) const {
   add("max_count", kMaxCount, "particles");
   add("max_dimension", kMaxDim, "coordinates");
   add("max_slices", kMaxSlices, "slices");
+  add("max_frozen_ranges", kMaxFrozenRanges, "ranges");
   add("max_target_step", kMaxTargetStep, "steps");
   add("max_ensembles", engine.max_ensembles, "ensembles");
   add("max_flows", engine.max_flows, "flows");

@@ -184,8 +184,9 @@ absl::StatusOr<Dataset> ReadDataset(const std::string& data_dir, const std::stri
 std::vector<std::string> ListDatasets(const std::string& data_dir) {
   std::vector<std::string> names;
   std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(data_dir, error)) {
-    const fs::path& path = entry.path();
+  // increment, not ++: that throws where a disk fails half way.
+  for (fs::directory_iterator it(data_dir, error), end; !error && it != end; it.increment(error)) {
+    const fs::path& path = it->path();
     if (path.filename().string()[0] == '.') continue;
     if (IsDirectory(path) && IsReadableFolder(path)) names.push_back(path.filename());
     if (IsFile(path) && (path.extension() == ".npy" || path.extension() == ".csv")) {

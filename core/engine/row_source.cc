@@ -25,15 +25,14 @@ std::string Stamp(const std::string& data_dir, const std::string& name) {
   std::error_code error;
   std::string stamp;
   const auto add = [&](const fs::path& file) {
-    stamp += file.filename().string() + ' ' + std::to_string(fs::file_size(file, error)) + ' ' +
-             std::to_string(fs::last_write_time(file, error).time_since_epoch().count()) + '\n';
+    std::error_code absent;  // leaves sizes and times that no file has
+    stamp += file.filename().string() + ' ' + std::to_string(fs::file_size(file, absent)) + ' ' +
+             std::to_string(fs::last_write_time(file, absent).time_since_epoch().count()) + '\n';
   };
-  const fs::path path = fs::path(data_dir) / name;
-  if (!fs::is_directory(path, error)) {
-    add(path);
-    return stamp;
-  }
-  for (fs::directory_iterator it(path, error), end; !error && it != end; it.increment(error)) {
+  // Every file that the name may mean (dataset.h), and all of a folder's: CIFAR-10 nests its own.
+  for (const char* ending : {"", ".npy", ".csv"}) add(fs::path(data_dir) / (name + ending));
+  for (fs::recursive_directory_iterator it(fs::path(data_dir) / name, error), end;
+       !error && it != end; it.increment(error)) {
     add(it->path());
   }
   return stamp;

@@ -95,6 +95,15 @@ TEST(ValidateFlow, NamesTheFieldTheRangeAndTheValue) {
                 " must be 4 as start.dimension is, got 5");
 }
 
+TEST(ValidateFlow, FrozenRangesAreBounded) {
+  FlowSpec spec;
+  for (int64_t k = 0; k < kMaxFrozenRanges; ++k) spec.frozen.push_back({2 * k, 2 * k + 1});
+  EXPECT_TRUE(Validate(spec, 5, 6, 4096, 4096).ok());
+  spec.frozen.push_back({4000, 4001});
+  ExpectRefused(Validate(spec, 5, 6, 4096, 4096), "flow.frozen",
+                " must be at most 1024 ranges, got 1025");
+}
+
 TEST(ValidateFlow, FrozenRangesAreSortedAndDisjoint) {
   const auto valid = [](std::vector<CoordinateRange> frozen) {
     return Validate(FlowSpec{.directions = {}, .frozen = std::move(frozen)}, 5, 6, 4, 4).ok();

@@ -137,6 +137,25 @@ TEST_F(EnsembleTest, AnyByteRangeReadsTheSameBytes) {
   resolved.Forget();
 }
 
+TEST_F(EnsembleTest, ADataSetWhoseFileChangedIsReadAgain) {
+  const std::filesystem::path dir =
+      std::filesystem::path(::testing::TempDir()) / "riesz_engine_changing_data_set";
+  std::filesystem::create_directories(dir);
+  EngineOptions options;
+  options.data_dir = dir.string();
+  Start({}, options);
+  for (const int64_t count : {3, 5}) {
+    ASSERT_TRUE(WriteNpy((dir / "points.npy").string(), Matrix(count, 1).view()).ok());
+    for (const std::string name : {"points", "points.npy"}) {
+      const auto made = Create({.id = "c"}, DataSetSource{.name = name});
+      ASSERT_TRUE(made.ok()) << made.status();
+      EXPECT_EQ(made->count, count) << name;
+      ASSERT_TRUE(engine->DeleteEnsemble(context, "c").ok());
+    }
+  }
+  std::filesystem::remove_all(dir);
+}
+
 TEST_F(EnsembleTest, DisjointRangesOfOneSeedAreDisjointSamplesOfTheDataSet) {
   const std::filesystem::path dir =
       std::filesystem::path(::testing::TempDir()) / "riesz_engine_data_sets";
