@@ -3,6 +3,7 @@
 #include <cblas.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <mutex>
@@ -137,6 +138,12 @@ double ConditionEstimate(const double* factor, int64_t k, double* y) {
   return 2 * most * std::sqrt(norm);
 }
 
+// The nearest bfloat16, ties to even. Requires a finite value.
+float RoundToBfloat16(float value) {
+  const auto bits = std::bit_cast<uint32_t>(value);
+  return std::bit_cast<float>((bits + 0x7fffu + (bits >> 16 & 1u)) & 0xffff0000u);
+}
+
 void Normalize(float* row, int64_t dim) {
   // Eight sums, always the same, hide the additions' latency.
   double squares[8] = {};
@@ -232,6 +239,9 @@ void GenerateDirectionBlock(const DirectionSpec& spec, int64_t dim, uint64_t ste
     return;
   }
   const bool orthogonal = spec.kind == DirectionKind::kOrthogonal;
+  const auto finish = [dim](float* begin, float* end) {
+    if (dim >= kRoundedDim) std::transform(begin, end, begin, RoundToBfloat16);
+  };
   double* a = scratch.rows();
   ForRows(block.count, parallel, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
@@ -242,6 +252,7 @@ void GenerateDirectionBlock(const DirectionSpec& spec, int64_t dim, uint64_t ste
         std::copy(row, row + dim, a + i * dim);
       } else {
         Normalize(row, dim);
+        finish(row, row + dim);
       }
     }
   });
@@ -250,6 +261,7 @@ void GenerateDirectionBlock(const DirectionSpec& spec, int64_t dim, uint64_t ste
   internal::Orthonormalize(a, block.count, dim, scratch, parallel);
   ForRows(block.count, parallel, [&](int64_t begin, int64_t end) {
     for (int64_t e = begin * dim; e < end * dim; ++e) out[e] = static_cast<float>(a[e]);
+    finish(out + begin * dim, out + end * dim);
   });
 }
 

@@ -167,7 +167,7 @@ TEST_P(Faults, OperationsKeepTheirOperandsAlive) {
 
 TEST_P(Faults, ReportsWhatItIs) {
   const BackendReport report = backend_->Report();
-  EXPECT_EQ(report.name, GetParam());
+  EXPECT_EQ(report.name, Device());
   EXPECT_FALSE(report.description.empty());
   EXPECT_FALSE(report.determinism_fingerprint.empty());
   EXPECT_GT(report.memory_bytes, 0);

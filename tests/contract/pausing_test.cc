@@ -113,7 +113,7 @@ TEST_P(Pausing, LongOperationsHaveManyChunks) {
 }
 
 TEST_P(Pausing, ThreadsChangeNoBit) {
-  auto alone = MakeBackend(GetParam(), {.threads = 1}).value();
+  auto alone = MakeBackend(Device(), {.threads = 1}).value();
   for (const GradientSpec& spec : GradientSpecs()) {
     const Gradient with_two = GradientOf(x_, y_, spec);
     std::swap(alone, backend_);

@@ -4,7 +4,9 @@
 #include <cmath>
 
 #include "core/backend/cpu/exact_operations.h"
+#include "core/backend/cpu/exact_pass.h"
 #include "core/backend/cpu/flow_stepper.h"
+#include "core/backend/cpu/slice_products.h"
 #include "core/backend/cpu/sliced_operations.h"
 #include "core/backend/cpu/tile_plan.h"
 
@@ -12,7 +14,9 @@ namespace riesz::cpu {
 
 namespace {
 
-constexpr double kProductFlops = 100e9;       // a thread's second
+constexpr double kProductFlops = 100e9;     // a thread's second
+constexpr double kSlicedTileFlops = 450e9;  // likewise, on the matrix unit
+constexpr double kExactTileFlops = 250e9;
 constexpr double kSortedPointSeconds = 5e-9;  // one projection through the 1-D stage
 constexpr double kPairSeconds = 0.3e-9;       // root and sum of one pair
 constexpr double kNormalSeconds = 4e-9;       // one coordinate of a direction
@@ -23,7 +27,8 @@ double Threads(const ThreadPool& pool) { return pool.threads(); }
 double SlicedSeconds(const ProblemShape& shape, const DirectionSpec& spec, double projections) {
   const auto d = static_cast<double>(shape.d);
   const auto p = static_cast<double>(SliceCount(spec, shape.d));
-  const double products = 2 * projections * d * p / kProductFlops;
+  const double products =
+      2 * projections * d * p / (TiledProducts::Serves(shape.d) ? kSlicedTileFlops : kProductFlops);
   const double ranks = static_cast<double>(shape.n + shape.m) * p * kSortedPointSeconds;
   // Orthonormal rows take 4 flops in double a pair of rows and coordinate, at half the speed.
   const auto rows = static_cast<double>(MaxBlockRows(spec, shape.d));
@@ -40,8 +45,8 @@ double ExactSeconds(const ProblemShape& shape, bool gradient) {
   const auto d = static_cast<double>(shape.d);
   const double pairs = gradient ? n * m + n * n / 2 : n * m + n * n / 2 + m * m / 2;
   const double products = gradient ? 4 * n * m + 3 * n * n : 2 * pairs;
-  return products * d / kProductFlops + pairs * kPairSeconds +
-         CopySeconds((shape.n + shape.m) * shape.d);
+  return products * d / (UsesMatrixUnit(shape.d) ? kExactTileFlops : kProductFlops) +
+         pairs * kPairSeconds + CopySeconds((shape.n + shape.m) * shape.d);
 }
 
 int64_t Chunks(const ThreadPool& pool, double thread_seconds) {

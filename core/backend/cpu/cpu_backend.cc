@@ -11,6 +11,7 @@
 #include "core/backend/cpu/cpu_ensemble.h"
 #include "core/backend/cpu/exact_operations.h"
 #include "core/backend/cpu/flow_stepper.h"
+#include "core/backend/cpu/matrix_unit.h"
 #include "core/backend/cpu/processor.h"
 #include "core/backend/cpu/sliced_operations.h"
 #include "core/backend/cpu/thread_pool.h"
@@ -40,12 +41,14 @@ class CpuBackend final : public Backend {
   BackendReport Report() const override {
     BackendReport report;
     report.name = "cpu";
-    report.description = absl::StrCat(cpu::ProcessorName(), ", ", cpu::InstructionSet());
+    const std::string instructions =
+        absl::StrCat(cpu::InstructionSet(), cpu::MatrixUnitAvailable() ? "+AMX" : "");
+    report.description = absl::StrCat(cpu::ProcessorName(), ", ", instructions);
     report.threads = pool_.threads();
     report.memory_bytes = AvailableMemory();
     // Threads are absent on purpose: they do not change a bit of any result.
     report.determinism_fingerprint =
-        absl::StrCat("cpu/1 ", cpu::InstructionSet(), " panels=", cpu::kPanelRows);
+        absl::StrCat("cpu/2 ", instructions, " panels=", cpu::kPanelRows);
     return report;
   }
 

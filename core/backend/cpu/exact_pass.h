@@ -14,12 +14,16 @@
 #include <vector>
 
 #include "core/backend/backend.h"
+#include "core/backend/cpu/matrix_unit.h"
 #include "core/backend/cpu/packed_pair.h"
 #include "core/backend/cpu/pair_kernels.h"
 #include "core/backend/cpu/panels.h"
 #include "core/backend/cpu/tile_plan.h"
 
 namespace riesz::cpu {
+
+// Whether pairs in this dimension are multiplied on the matrix unit.
+inline bool UsesMatrixUnit(int64_t dim) { return dim > kMaxDirectDim && MatrixUnitAvailable(); }
 
 // Panels [first, end) of an ensemble.
 struct PanelRange {
@@ -77,17 +81,40 @@ class ExactPass {
     PanelRange range;
   };
   struct WorkerScratch {
-    Buffer pairs;       // (group panels, panels of a block * 32, 32)
-    Buffer transposed;  // (group panels * 32, 32)
+    Buffer pairs;         // (group panels, panels of a block * 32, 32)
+    Buffer transposed;    // (group panels * 32, 32)
+    Buffer panel_tiles;   // group panels, split
+    Buffer weight_tiles;  // pairs of group panels with a block, split
   };
+  // An ensemble split as left operand of products on the matrix unit.
+  struct Tiles {
+    Buffer rows;         // (padded rows / 16, DepthTiles(d)) tiles of particles
+    Buffer coordinates;  // (RowTiles(d), panels) tiles of coordinates
+  };
+  // Sizes in floats, 0 where there is no matrix unit or differences serve.
+  struct TileSizes {
+    TileSizes(ProblemShape shape, int64_t block_panels, bool gradient);
+    int64_t x_rows = 0, y_rows = 0, x_coordinates = 0, y_coordinates = 0;
+    int64_t panel_tiles = 0, weight_tiles = 0;
+  };
+  static bool UsesMatrixUnit(int64_t dim) { return dim > kMaxDirectDim && MatrixUnitAvailable(); }
 
   const float* PanelOf(const Side& side, int64_t panel);
   const float* NormsOf(const Side& side, int64_t panel) const;
   int64_t RowsOf(const Side& side) const { return side.particles ? shape_.n : shape_.m; }
-  // Fills scratch pairs for panels [group, group + panels) of a against all of b.
-  void ComputePairs(const Side& a, const Side& b, int64_t group, int64_t panels, PairValue value,
-                    float scale, float* pairs);
-  double SumPairs(const Side& a, const Side& b, int worker);
+  Tiles& TilesOf(const Side& side) { return side.particles ? x_tiles_ : y_tiles_; }
+  void SplitPanelOf(bool particles, int64_t panel, int worker);
+  // Splits panels [group, group + panels) of a for the next products, where they need it.
+  void SplitGroup(const Side& a, int64_t group, int64_t panels, int worker);
+  // Fills scratch pairs with inner products of the group's panels and all of b, (panels, b panels *
+  // 32, 32).
+  void MultiplyPairs(const Side& a, const Side& b, int64_t group, int64_t panels, int worker);
+  PairTile PairsOf(const Side& a, const Side& b, int64_t panel, float* pairs);
+  // The sums of particles' panels [panel, panel + panels) += weights times b. weights + g * stride
+  // is (b panels * 32, 32).
+  void AddWeighted(int64_t panel, int64_t panels, const Side& b, const float* weights,
+                   int64_t stride, int worker);
+  double SumPairsOf(const Side& a, const Side& b, int worker);
   void WeighPairs(const Side& a, const Side& b, bool both, float scale, int worker);
   void PlanSumsWithin(TilePlan& plan, bool particles, std::vector<double>& sums);
   double TileSeconds(int64_t products) const;
@@ -97,7 +124,10 @@ class ExactPass {
   const double exponent_;
   const BlockSplit x_split_;
   const BlockSplit y_split_;
+  const int64_t group_panels_;
   PackedPair pair_;
+  const TileSizes tile_sizes_;
+  Tiles x_tiles_, y_tiles_;
   std::vector<float> x_norms_, y_norms_;  // padded rows, 0 beyond
   std::vector<WorkerScratch> scratch_;
   Buffer sums_;                                        // panels (n, d)

@@ -39,11 +39,14 @@ struct PairTile {
   float* pairs = nullptr;  // (b panels * 32, 32)
 };
 
-// tile.pairs holds inner products (dim > kMaxDirectDim) or nothing; it becomes values times
-// `scale`.
-void EvaluatePairs(const PairTile& tile, PairValue value, double exponent, float scale);
+// tile.pairs holds inner products (dim > kMaxDirectDim) or nothing. Adds values times `scale` to
+// sums (32), by particle of the panel: runs of 16 rows in float32, runs in double.
+void SumPairs(const PairTile& tile, PairValue value, double exponent, float scale, double* sums);
+// The same, and tile.pairs becomes the values times `scale`.
+void EvaluatePairs(const PairTile& tile, PairValue value, double exponent, float scale,
+                   double* sums);
 
-// sums[r] += sum over rows of pairs[row][r], in double.
+// sums[r] += sum over rows of pairs[row][r], in runs as above.
 void AddRows(const float* pairs, int64_t rows, double* sums);
 
 // Turns a 32 x 32 block.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/backend/cpu/cpu_ensemble.h"
+#include "core/backend/cpu/panel_sums.h"
 #include "core/kernel.h"
 
 namespace riesz::cpu {
@@ -125,12 +126,7 @@ void SlicedGradient::Summarize() {
 
 double PanelSquares(const float* panel, int64_t rows, int64_t dim) {
   double squares[kPanelRows] = {};
-  for (int64_t k = 0; k < dim; ++k) {
-    for (int64_t r = 0; r < kPanelRows; ++r) {
-      const double v = panel[k * kPanelRows + r];
-      squares[r] += v * v;
-    }
-  }
+  AddPanelSquares(panel, kPanelRows, dim, squares);
   return std::accumulate(squares, squares + rows, 0.0);
 }
 

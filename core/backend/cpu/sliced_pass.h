@@ -1,22 +1,25 @@
 // One pass over all slices of a problem: the part that sliced values, gradients and flow steps
 // share.
 //
-// Per slice chunk: draw directions, project particles and targets (panels times strips), rank every
-// slice (ranks.h), and project the velocities back. Chunks of slices are whole direction blocks
-// where these are small, and equal pieces of one block where it is large; they follow from the
-// shape alone.
+// Per slice chunk: draw directions, project particles and targets (slice_products.h), rank every
+// slice (ranks.h), and carry the velocities back. Chunks of slices are whole direction blocks where
+// these are small, and equal pieces of one block where it is large; they follow from the shape
+// alone.
 //
 // Thread safety: none; a pass belongs to its operation. Its tiles run on several threads.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include "core/backend/backend.h"
 #include "core/backend/cpu/packed_pair.h"
 #include "core/backend/cpu/panels.h"
 #include "core/backend/cpu/ranks.h"
+#include "core/backend/cpu/slice_products.h"
 #include "core/backend/cpu/tile_plan.h"
 #include "core/directions.h"
 #include "core/matrix.h"
@@ -72,10 +75,13 @@ class SlicedPass {
     int64_t end_block = 0;
     int64_t skipped = 0;  // slices of the first block that earlier chunks took
     bool ends_block = true;
+    std::vector<DirectionBlock> runs;  // its blocks where their sums are wanted, else all of it
+    // Whether its blocks' sums are made within the chunk.
+    bool whole_blocks() const { return skipped == 0 && ends_block; }
   };
   // Sizes that follow from shape and spec alone.
   struct Layout {
-    Layout(ProblemShape shape, const DirectionSpec& spec);
+    Layout(ProblemShape shape, const DirectionSpec& spec, bool sums_blocks);
     std::vector<Chunk> chunks;
     int64_t slices = 0;
     int64_t blocks = 0;
@@ -83,19 +89,30 @@ class SlicedPass {
     int64_t direction_rows = 0;  // rows of the direction buffer
     bool pieces = false;         // some block spans several chunks
     int64_t max_blocks = 0;      // blocks of the chunk that has most
+    int64_t max_runs = 0;        // likewise
   };
 
   static bool DrawsAtOnce(const Layout& layout, const ThreadPool& pool);
-  bool SumsBlocks() const;
+  // Whether the sums of direction blocks are wanted one by one.
+  static bool SumsBlocks(const DirectionSpec& spec, SlicedNeeds needs);
+  static SliceProductsShape ProductsShape(const ThreadPool& pool, ProblemShape shape,
+                                          const Layout& layout, SlicedNeeds needs);
+  bool SumsBlocks() const { return SumsBlocks(spec_, needs_); }
   void DrawDirections(const Chunk& chunk, int64_t step);
-  void PackStrips(const Chunk& chunk, int64_t strip);
-  void Project(const Chunk& chunk, const float* panels, int64_t rows, int64_t tile, float* out);
+  void Project(const Chunk& chunk, const float* panels, int64_t rows, int64_t tile, float* out,
+               int worker);
   void Rank(const Chunk& chunk, int64_t slice, int worker, bool measure);
-  void ProjectBack(const Chunk& chunk, bool first, int64_t tile, int worker);
-  void SumBlocksOf(const Chunk& chunk, const float* velocities, int64_t panel, float* sums);
+  void CarryBack(const Chunk& chunk, bool first, int64_t tile, int worker);
+  void CarryBlocksBack(const Chunk& chunk, bool first, int64_t first_panel, int64_t panels,
+                       int worker);
+  void AddVelocitySquares(const Chunk& chunk, bool first, int64_t panel);
   void EndBlock(const Chunk& chunk, int64_t panel);
-  void ClearSums(int64_t panel);
-  void AddSquares(const float* sums, int64_t panel, double weight);
+  // Adds a block's sums (dim, 32) to the panel's gradient, and their squares over `count` to
+  // block_squares_. Of the first block: `sums` is the panel's gradient already, its squares begin.
+  void AddBlock(const float* sums, int64_t panel, int64_t count, bool first);
+  int64_t RowsOfPanel(int64_t panel) const {
+    return std::min(kPanelRows, shape_.n - panel * kPanelRows);
+  }
   int64_t ProjectionColumns() const;
   int64_t ProjectionTiles(const Chunk& chunk, int64_t rows) const;
 
@@ -112,9 +129,8 @@ class SlicedPass {
   std::vector<double> block_squares_;
   std::vector<DirectionScratch> direction_scratch_;  // one, or one per worker for many blocks
   Buffer directions_;                                // row-major
-  Buffer direction_strips_, coordinate_strips_;
+  std::unique_ptr<SliceProducts> products_;
   Buffer x_projections_, y_projections_;  // (slices of a chunk, padded rows)
-  std::vector<Buffer> velocity_panels_;   // per worker
   std::vector<Buffer> block_panels_;      // per worker
   std::vector<SliceScratch> scratch_;     // per worker
   std::vector<SliceValue> values_;        // (slices)

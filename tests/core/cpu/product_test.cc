@@ -201,7 +201,8 @@ TEST_P(ProductTest, CloseDistancesDoNotCancel) {
   tile.b_rows = kPanelRows;
   tile.dim = d;
   tile.pairs = pairs.data();
-  EvaluatePairs(tile, PairValue::kDistance, 1, 1);
+  double sums[kPanelRows] = {};
+  EvaluatePairs(tile, PairValue::kDistance, 1, 1, sums);
   for (int64_t r = 0; r < kPanelRows; ++r) {
     EXPECT_EQ(pairs.data()[r * kPanelRows + r], 0.125f) << r;
   }
