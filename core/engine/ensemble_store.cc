@@ -26,7 +26,6 @@ EnsembleStore::EnsembleStore(int64_t max_per_tenant, WallClock now, Table::Obser
 
 absl::StatusOr<EnsembleStore::Claim> EnsembleStore::ClaimId(const ResourceKey& key) {
   std::lock_guard lock(mutex_);
-  SweepLocked();
   return table_.ClaimId(key);
 }
 
@@ -44,13 +43,11 @@ EnsembleInfo EnsembleStore::Publish(Claim claim, StoredEnsemble ensemble) {
 
 absl::StatusOr<std::shared_ptr<const StoredEnsemble>> EnsembleStore::Find(const ResourceKey& key) {
   std::lock_guard lock(mutex_);
-  SweepLocked();
   return table_.Find(key);
 }
 
 absl::StatusOr<EnsembleUse> EnsembleStore::Use(const ResourceKey& key, const std::string& user) {
   std::lock_guard lock(mutex_);
-  SweepLocked();
   EnsembleUse use;
   RIESZ_ASSIGN_OR_RETURN(use.ensemble_, table_.Find(key));
   users_[key].insert(user);
@@ -64,7 +61,6 @@ absl::Status EnsembleStore::Delete(const ResourceKey& key) {
   // Freed after the lock: it may be gigabytes.
   std::shared_ptr<const StoredEnsemble> ensemble;
   std::lock_guard lock(mutex_);
-  SweepLocked();
   if (const auto users = users_.find(key); users != users_.end()) {
     std::string names;
     for (const std::string& user : users->second) names += (names.empty() ? "" : ", ") + user;
@@ -82,7 +78,6 @@ absl::Status EnsembleStore::Delete(const ResourceKey& key) {
 absl::StatusOr<Page<EnsembleInfo>> EnsembleStore::List(const std::string& tenant,
                                                        const PageRequest& request) {
   std::lock_guard lock(mutex_);
-  SweepLocked();
   RIESZ_ASSIGN_OR_RETURN(const auto found, table_.List(tenant, request));
   Page<EnsembleInfo> page;
   page.next_page_token = found.next_page_token;
@@ -91,11 +86,8 @@ absl::StatusOr<Page<EnsembleInfo>> EnsembleStore::List(const std::string& tenant
 }
 
 void EnsembleStore::Sweep() {
+  std::vector<std::shared_ptr<const StoredEnsemble>> expired;  // freed after the lock
   std::lock_guard lock(mutex_);
-  SweepLocked();
-}
-
-void EnsembleStore::SweepLocked() {
   if (expiries_.empty()) return;
   const WallTime now = now_();
   for (auto it = expiries_.begin(); it != expiries_.end() && it->first <= now;) {
@@ -103,7 +95,7 @@ void EnsembleStore::SweepLocked() {
       ++it;
       continue;
     }
-    (void)table_.Erase(it->second);
+    if (auto erased = table_.Erase(it->second); erased.ok()) expired.push_back(*std::move(erased));
     it = expiries_.erase(it);
   }
 }

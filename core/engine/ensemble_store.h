@@ -64,7 +64,7 @@ class EnsembleStore {
   absl::StatusOr<Claim> ClaimId(const ResourceKey& key);
   // Fills a claim; sets id and times. Returns what was stored.
   EnsembleInfo Publish(Claim claim, StoredEnsemble ensemble);
-  // NOT_FOUND, also once it has expired.
+  // NOT_FOUND, also once a sweep found it expired.
   absl::StatusOr<std::shared_ptr<const StoredEnsemble>> Find(const ResourceKey& key);
   // As Find; until the use is dropped, Delete is refused and names `user`, e.g. "flow 'f'". An
   // ensemble in use does not expire.
@@ -72,13 +72,13 @@ class EnsembleStore {
   // NOT_FOUND; FAILED_PRECONDITION (IN_USE) with the users' names.
   absl::Status Delete(const ResourceKey& key);
   absl::StatusOr<Page<EnsembleInfo>> List(const std::string& tenant, const PageRequest& request);
-  // Drops what has expired and is not in use; cheap when nothing has.
+  // Drops what has expired and is not in use; cheap when nothing has. To be called first by
+  // whatever looks for ensembles or claims ids. Frees memory without the lock.
   void Sweep();
 
  private:
   friend class EnsembleUse;
   void EndUse(const ResourceKey& key, const std::string& user);
-  void SweepLocked();
 
   const WallClock now_;
   std::mutex mutex_;  // taken before the table's own
