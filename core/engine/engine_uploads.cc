@@ -23,6 +23,19 @@ std::string NewUploadId() {
   return id;
 }
 
+// Room for one value a particle, beside the particles.
+template <typename T>
+absl::StatusOr<std::shared_ptr<std::vector<T>>> NewColumn(int64_t count, const char* what) {
+  try {
+    auto column = std::make_shared<std::vector<T>>();
+    column->reserve(static_cast<size_t>(count));
+    return column;
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError("no memory for the " + std::to_string(count) + " " + what +
+                                        " of an upload");
+  }
+}
+
 }  // namespace
 
 class EngineImpl::Writer : public UploadWriter {
@@ -55,8 +68,7 @@ class EngineImpl::Writer : public UploadWriter {
 void EngineImpl::SweepUploads() {
   const Clock::Time now = options_.clock->Now();
   for (const std::shared_ptr<UploadSession>& session : uploads_.All()) {
-    if (session->expiry() > now) continue;
-    if (uploads_.Erase(session->key()).ok()) session->Close();
+    if (session->CloseIfExpired(now)) (void)uploads_.Erase(session->key());
   }
 }
 
@@ -79,22 +91,23 @@ absl::StatusOr<UploadInfo> EngineImpl::StartUpload(const CallContext& context,
                   .committed_bytes = 0,
                   .committed_crc32c = 0,
                   .expire_time = options_.wall_now() + options_.upload_ttl};
-  // Weights and labels, beside the particles.
-  std::vector<std::byte> annex;
-  try {
-    annex.resize(static_cast<size_t>(bytes - request.count * request.dim * 4));
-  } catch (const std::bad_alloc&) {
-    return absl::ResourceExhaustedError("no memory for the upload's weights and labels");
+  UploadSession::Holdings held{.claim = std::move(claim),
+                               .memory = std::move(memory),
+                               .buffer = *std::move(buffer),
+                               .weights = nullptr,
+                               .labels = nullptr};
+  if (request.has_weights) {
+    RIESZ_ASSIGN_OR_RETURN(held.weights, NewColumn<float>(request.count, "weights"));
+  }
+  if (request.has_labels) {
+    RIESZ_ASSIGN_OR_RETURN(held.labels, NewColumn<int32_t>(request.count, "labels"));
   }
   auto session = std::make_shared<UploadSession>(
       UploadSession::Parts{.key = key,
                            .request = request,
                            .info = info,
-                           .buffer = *std::move(buffer),
-                           .annex = std::move(annex),
-                           .memory = std::move(memory),
-                           .claim = std::move(claim),
-                           .expiry = options_.clock->Now() + options_.upload_ttl});
+                           .expiry = options_.clock->Now() + options_.upload_ttl,
+                           .held = std::move(held)});
   uploads_.Publish(std::move(upload_claim), std::move(session));
   return info;
 }

@@ -104,7 +104,9 @@ absl::StatusOr<StoredEnsemble> FillTask::Seal() {
   if (info.has_labels) {
     const auto labels = std::as_bytes(std::span<const int32_t>(rows_->labels));
     crc32c_ = ExtendCrc32c(crc32c_, labels);
-    stored.labels = std::make_shared<const std::vector<int32_t>>(std::move(rows_->labels));
+    stored.labels =
+        HoldMemory(std::make_shared<const std::vector<int32_t>>(std::move(rows_->labels)),
+                   memory_.Split(static_cast<int64_t>(labels.size())));
   }
   info.crc32c = crc32c_;
   stored.particles = HoldMemory(std::move(particles), std::move(memory_));

@@ -42,6 +42,12 @@ void Reservation::ShrinkTo(int64_t bytes) {
   bytes_ = bytes;
 }
 
+Reservation Reservation::Split(int64_t bytes) {
+  RIESZ_CHECK(bytes >= 0 && bytes <= bytes_, "a part is not larger than the whole");
+  bytes_ -= bytes;
+  return Reservation(ledger_, bytes);
+}
+
 Ledger::Ledger(int64_t limit_bytes, Observer observer)
     : limit_bytes_(limit_bytes), observer_(std::move(observer)) {
   if (observer_) observer_(0, limit_bytes_);
@@ -76,18 +82,6 @@ void Ledger::GiveBack(int64_t bytes) {
   used_bytes_ -= bytes;
   RIESZ_CHECK(used_bytes_ >= 0, "more bytes came back than were reserved");
   if (observer_) observer_(used_bytes_, limit_bytes_);
-}
-
-std::shared_ptr<const DeviceEnsemble> HoldMemory(std::shared_ptr<const DeviceEnsemble> particles,
-                                                 Reservation memory) {
-  struct Held {
-    // Destroyed in reverse order: the particles are gone before their bytes are free again.
-    Reservation memory;
-    std::shared_ptr<const DeviceEnsemble> particles;
-  };
-  auto held = std::make_shared<Held>(Held{std::move(memory), std::move(particles)});
-  const DeviceEnsemble* const raw = held->particles.get();
-  return {std::move(held), raw};
 }
 
 }  // namespace riesz

@@ -10,9 +10,9 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "absl/status/statusor.h"
-#include "core/backend/backend.h"
 
 namespace riesz {
 
@@ -29,6 +29,8 @@ class Reservation {
   // Gives back all but `bytes`. Requires 0 <= bytes <= bytes().
   void ShrinkTo(int64_t bytes);
   void Release() { ShrinkTo(0); }
+  // Splits off `bytes`, which the result holds from now on. Requires 0 <= bytes <= bytes().
+  Reservation Split(int64_t bytes);
 
  private:
   friend class Ledger;
@@ -61,8 +63,17 @@ class Ledger {
   int64_t used_bytes_ = 0;
 };
 
-// The same particles, which now hold `memory` until their last user lets them go.
-std::shared_ptr<const DeviceEnsemble> HoldMemory(std::shared_ptr<const DeviceEnsemble> particles,
-                                                 Reservation memory);
+// The same object, which now holds `memory` until its last user lets it go.
+template <typename T>
+std::shared_ptr<T> HoldMemory(std::shared_ptr<T> object, Reservation memory) {
+  struct Held {
+    // Destroyed in reverse order: the object is gone before its bytes are free again.
+    Reservation memory;
+    std::shared_ptr<T> object;
+  };
+  auto held = std::make_shared<Held>(Held{std::move(memory), std::move(object)});
+  T* const raw = held->object.get();
+  return {std::move(held), raw};
+}
 
 }  // namespace riesz

@@ -1,6 +1,7 @@
 #include "core/engine/upload_session.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -28,11 +29,18 @@ absl::Status ChecksumError(const std::string& what, uint32_t is, uint32_t said, 
       {.reason = ErrorReason::kChecksum, .metadata = {{"offset", std::to_string(offset)}}});
 }
 
+// The part of `column`, whose bytes are [first, first + size) of the stream, that the stream's
+// bytes [begin, end) fill. The column becomes long enough to hold it.
 template <typename T>
-std::shared_ptr<const std::vector<T>> TakeSection(std::span<const std::byte> bytes) {
-  auto values = std::make_shared<std::vector<T>>(bytes.size() / sizeof(T));
-  std::memcpy(values->data(), bytes.data(), bytes.size());
-  return values;
+std::span<std::byte> RoomIn(const std::shared_ptr<std::vector<T>>& column, int64_t first,
+                            int64_t size, int64_t begin, int64_t end) {
+  const int64_t from = std::clamp<int64_t>(begin - first, 0, size);
+  const int64_t to = std::clamp<int64_t>(end - first, 0, size);
+  if (column == nullptr || from == to) return {};
+  const auto values = (static_cast<size_t>(to) + sizeof(T) - 1) / sizeof(T);
+  if (column->size() < values) column->resize(values);
+  return std::as_writable_bytes(std::span<T>(*column))
+      .subspan(static_cast<size_t>(from), static_cast<size_t>(to - from));
 }
 
 }  // namespace
@@ -43,10 +51,7 @@ int64_t UploadBytes(const UploadRequest& request) {
 }
 
 UploadSession::UploadSession(Parts parts)
-    : key_(parts.key),
-      parts_(std::move(parts)),
-      particle_bytes_(ParticleBytes(parts_.request)),
-      annex_(std::move(parts_.annex)) {}
+    : key_(parts.key), parts_(std::move(parts)), particle_bytes_(ParticleBytes(parts_.request)) {}
 
 absl::Status UploadSession::AcquireWriter() {
   std::lock_guard lock(mutex_);
@@ -85,26 +90,31 @@ absl::Status UploadSession::CheckPlace(int64_t offset, int64_t size) const {
 absl::StatusOr<uint32_t> UploadSession::CopyIn(int64_t offset,
                                                std::span<const std::span<const std::byte>> pieces,
                                                int64_t size, FiniteScan& scan) {
+  const Holdings& held = parts_.held;
+  const int64_t end = offset + size;
+  const int64_t column_bytes = parts_.request.count * 4;
+  const int64_t labels_begin = particle_bytes_ + (parts_.request.has_weights ? column_bytes : 0);
   const int64_t to_particles = std::clamp<int64_t>(particle_bytes_ - offset, 0, size);
   std::span<std::byte> particles;
   if (to_particles > 0) {
-    RIESZ_ASSIGN_OR_RETURN(particles, parts_.buffer->Map(offset, to_particles));
+    RIESZ_ASSIGN_OR_RETURN(particles, held.buffer->Map(offset, to_particles));
   }
-  std::byte* annex = annex_.data() + std::max<int64_t>(offset - particle_bytes_, 0);
-  std::byte* particle = particles.data();
-  int64_t room = to_particles;
+  // Together exactly `size` bytes.
+  std::array rooms = {particles, RoomIn(held.weights, particle_bytes_, column_bytes, offset, end),
+                      RoomIn(held.labels, labels_begin, column_bytes, offset, end)};
+  auto room = rooms.begin();
   uint32_t crc = 0;
   for (std::span<const std::byte> piece : pieces) {
-    const auto head = piece.first(std::min(piece.size(), static_cast<size_t>(room)));
-    const auto tail = piece.subspan(head.size());
-    crc = CopyAndCrc32c(particle, head, crc);
-    crc = CopyAndCrc32c(annex, tail, crc);
-    particle += head.size();
-    annex += tail.size();
-    room -= static_cast<int64_t>(head.size());
+    while (!piece.empty()) {
+      while (room->empty()) ++room;
+      const auto part = piece.first(std::min(piece.size(), room->size()));
+      crc = CopyAndCrc32c(room->data(), part, crc);
+      piece = piece.subspan(part.size());
+      *room = room->subspan(part.size());
+    }
   }
   scan.Scan(particles);
-  if (to_particles > 0) RIESZ_RETURN_IF_ERROR(parts_.buffer->Commit());
+  if (to_particles > 0) RIESZ_RETURN_IF_ERROR(held.buffer->Commit());
   return crc;
 }
 
@@ -123,6 +133,7 @@ absl::Status UploadSession::Write(int64_t offset, uint32_t crc32c,
   if (scan.first_non_finite().has_value() && !parts_.request.allow_non_finite) {
     return NonFiniteError(*scan.first_non_finite(), parts_.request.dim);
   }
+  RIESZ_RETURN_IF_ERROR(CheckWeights(offset, offset + size));
   scan_ = scan;
   UploadInfo& info = parts_.info;
   info.committed_crc32c = CombineCrc32c(info.committed_crc32c, crc, static_cast<uint64_t>(size));
@@ -137,21 +148,19 @@ UploadInfo UploadSession::info() const {
   return parts_.info;
 }
 
-Clock::Time UploadSession::expiry() const {
-  std::lock_guard lock(mutex_);
-  return parts_.expiry;
-}
-
 bool UploadSession::closed() const {
   std::lock_guard lock(mutex_);
   return closed_;
 }
 
-absl::Status UploadSession::CheckWeights() const {
+absl::Status UploadSession::CheckWeights(int64_t begin, int64_t end) const {
   if (!parts_.request.has_weights) return absl::OkStatus();
-  for (int64_t i = 0; i < parts_.request.count; ++i) {
-    float weight;
-    std::memcpy(&weight, annex_.data() + 4 * i, sizeof(weight));
+  const std::vector<float>& weights = *parts_.held.weights;
+  const int64_t count = parts_.request.count;
+  const int64_t first = std::clamp<int64_t>((begin - particle_bytes_) / 4, 0, count);
+  const int64_t last = std::clamp<int64_t>((end - particle_bytes_) / 4, 0, count);
+  for (int64_t i = first; i < last; ++i) {
+    const float weight = weights[static_cast<size_t>(i)];
     if (!(weight >= 0) || std::isinf(weight)) {
       return InvalidField("weights[" + std::to_string(i) + "]", "finite and >= 0",
                           std::to_string(weight));
@@ -160,10 +169,8 @@ absl::Status UploadSession::CheckWeights() const {
   return absl::OkStatus();
 }
 
-absl::StatusOr<UploadSession::Sealed> UploadSession::Seal(uint32_t crc32c) {
-  std::lock_guard lock(mutex_);
+absl::Status UploadSession::CheckComplete(uint32_t crc32c) const {
   const UploadInfo& info = parts_.info;
-  const UploadRequest& request = parts_.request;
   if (closed_) return NotFoundError("upload", info.id);
   if (writer_open_) {
     return WithDetail(absl::AbortedError("upload '" + info.id + "' is still being written"),
@@ -179,47 +186,57 @@ absl::StatusOr<UploadSession::Sealed> UploadSession::Seal(uint32_t crc32c) {
   if (crc32c != info.committed_crc32c) {
     return ChecksumError("upload '" + info.id + "'", info.committed_crc32c, crc32c, 0);
   }
-  RIESZ_RETURN_IF_ERROR(CheckWeights());
+  return absl::OkStatus();
+}
 
-  closed_ = true;
-  absl::StatusOr<std::shared_ptr<const DeviceEnsemble>> particles = parts_.buffer->Seal();
-  parts_.buffer = nullptr;
-  if (!particles.ok()) {
-    parts_.memory.Release();
-    parts_.claim.Release();
-    return particles.status();
+absl::StatusOr<UploadSession::Sealed> UploadSession::Seal(uint32_t crc32c) {
+  Holdings held;
+  {
+    std::lock_guard lock(mutex_);
+    RIESZ_RETURN_IF_ERROR(CheckComplete(crc32c));
+    closed_ = true;
+    held = std::move(parts_.held);
   }
+  // Nobody changes the rest any more.
+  RIESZ_ASSIGN_OR_RETURN(auto particles, held.buffer->Seal());
   Sealed sealed;
-  std::span<const std::byte> annex = annex_;
-  const size_t section = static_cast<size_t>(request.count) * 4;
+  StoredEnsemble& ensemble = sealed.ensemble;
+  const UploadRequest& request = parts_.request;
+  ensemble.particles = HoldMemory(std::move(particles), held.memory.Split(particle_bytes_));
   if (request.has_weights) {
-    sealed.ensemble.weights = TakeSection<float>(annex.first(section));
-    annex = annex.subspan(section);
+    ensemble.weights = HoldMemory(std::move(held.weights), held.memory.Split(request.count * 4));
   }
-  if (request.has_labels) sealed.ensemble.labels = TakeSection<int32_t>(annex.first(section));
-  annex_ = {};
-  sealed.ensemble.particles = HoldMemory(*std::move(particles), std::move(parts_.memory));
-  EnsembleInfo& described = sealed.ensemble.info;
+  if (request.has_labels) {
+    ensemble.labels = HoldMemory(std::move(held.labels), std::move(held.memory));
+  }
+  EnsembleInfo& described = ensemble.info;
   described.traits = request.traits;
   described.count = request.count;
   described.dim = request.dim;
   described.has_weights = request.has_weights;
   described.has_labels = request.has_labels;
   described.non_finite = scan_.first_non_finite().has_value();
-  described.size_bytes = info.total_bytes;
-  described.crc32c = info.committed_crc32c;
+  described.size_bytes = parts_.info.total_bytes;
+  described.crc32c = parts_.info.committed_crc32c;
   described.source = "upload";
-  sealed.claim = std::move(parts_.claim);
+  sealed.claim = std::move(held.claim);
   return sealed;
 }
 
 void UploadSession::Close() {
+  Holdings held;  // freed without the lock: it may be gigabytes
   std::lock_guard lock(mutex_);
   closed_ = true;
-  parts_.buffer = nullptr;
-  parts_.memory.Release();
-  parts_.claim.Release();
-  annex_ = {};
+  held = std::move(parts_.held);
+}
+
+bool UploadSession::CloseIfExpired(Clock::Time now) {
+  Holdings held;
+  std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock.owns_lock() || closed_ || parts_.expiry > now) return false;
+  closed_ = true;
+  held = std::move(parts_.held);
+  return true;
 }
 
 }  // namespace riesz

@@ -55,6 +55,19 @@ TEST(LedgerTest, MovingAReservationMovesItsBytesOnce) {
   EXPECT_EQ(ledger.used_bytes(), 5);
 }
 
+TEST(LedgerTest, APartThatIsSplitOffIsGivenBackByItself) {
+  Ledger ledger(100);
+  Reservation whole = *ledger.Reserve(60, "a");
+  Reservation part = whole.Split(20);
+  EXPECT_EQ(whole.bytes(), 40);
+  EXPECT_EQ(part.bytes(), 20);
+  EXPECT_EQ(ledger.used_bytes(), 60);
+  part.Release();
+  EXPECT_EQ(ledger.used_bytes(), 40);
+  whole.Release();
+  EXPECT_EQ(ledger.used_bytes(), 0);
+}
+
 TEST(LedgerTest, ParticlesHoldTheirMemoryUntilTheLastUserLetsGo) {
   Ledger ledger(100);
   auto held = HoldMemory(std::make_shared<FakeEnsemble>(2, 2, true), *ledger.Reserve(16, "y"));

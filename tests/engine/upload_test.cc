@@ -1,5 +1,6 @@
 // Uploads: order, checksums, one writer, resuming, finiteness, expiry.
 #include <cmath>
+#include <thread>
 
 #include "tests/engine/engine_fixture.h"
 
@@ -152,14 +153,68 @@ TEST_F(UploadTest, NaNIsRefusedWithItsPlaceUnlessAllowed) {
   EXPECT_EQ(ReasonOf(distance.Get().status()), ErrorReason::kNonFinite);
 }
 
-TEST_F(UploadTest, ANegativeWeightIsRefusedAtTheEnd) {
-  UploadRequest request{.traits = {.id = "a"}, .count = 1, .dim = 1};
+TEST_F(UploadTest, AWeightThatIsNoneIsRefusedWithItsChunk) {
+  UploadRequest request{.traits = {.id = "a"}, .count = 2, .dim = 1};
   request.has_weights = true;
   ASSERT_TRUE(Begin(request).ok());
-  const std::vector<float> content = {5, -0.5f};
+  for (const float bad : {-0.5f, HUGE_VALF, std::nanf("")}) {
+    auto writer = engine->OpenUpload(context, upload);
+    const int64_t committed = (*writer)->info().committed_bytes;
+    const std::vector<float> content = {5, 6, 0.5f, bad};
+    // The bad weight's first two bytes come in the chunk before.
+    if (committed == 0) {
+      ASSERT_TRUE(Write(**writer, 0, Bytes(content).first(14)).ok());
+    }
+    const absl::Status refused = Write(**writer, 14, Bytes(content).subspan(14));
+    EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument) << bad;
+    EXPECT_EQ(DetailOf(refused)->metadata.at("field"), "weights[1]");
+    EXPECT_EQ((*writer)->info().committed_bytes, 14) << "the refused chunk left no trace";
+  }
+}
+
+TEST_F(UploadTest, WeightsAndLabelsAreInTheLedgerUntilTheirLastReaderLeaves) {
+  UploadRequest request{.traits = {.id = "a"}, .count = 2, .dim = 1};
+  request.has_weights = request.has_labels = true;
+  ASSERT_TRUE(Begin(request).ok());
+  EXPECT_EQ(UsedBytes(), 24);
+  const std::vector<float> content(6);
   { ASSERT_TRUE(Write(**engine->OpenUpload(context, upload), 0, Bytes(content)).ok()); }
-  const auto refused = engine->FinishUpload(context, upload, Crc32c(Bytes(content)));
-  EXPECT_EQ(DetailOf(refused.status())->metadata.at("field"), "weights[0]");
+  ASSERT_TRUE(engine->FinishUpload(context, upload, Crc32c(Bytes(content))).ok());
+  EXPECT_EQ(UsedBytes(), 24);
+  Await<ResolvedParticles> resolved;
+  engine->Resolve(context, EnsembleRef{"a"}, resolved.callback());
+  auto weights = resolved.Get()->weights;
+  auto labels = resolved.Get()->labels;
+  resolved.Forget();
+  ASSERT_TRUE(engine->DeleteEnsemble(context, "a").ok());
+  EXPECT_EQ(UsedBytes(), 16);
+  weights = nullptr;
+  EXPECT_EQ(UsedBytes(), 8);
+  labels = nullptr;
+  EXPECT_EQ(UsedBytes(), 0);
+}
+
+// Every call sweeps the uploads.
+TEST_F(UploadTest, OtherCallsDoNotWaitWhileADeviceTakesOrSealsAnUpload) {
+  Gate gate;
+  FakeBackendOptions fake;
+  fake.on_call = [&](FakeCall call) {
+    if (call == FakeCall::kMap || call == FakeCall::kSeal) gate.Pass();
+  };
+  Start(fake);
+  ASSERT_TRUE(Begin().ok());
+  std::thread client([&] {
+    { EXPECT_TRUE(Write(**engine->OpenUpload(context, upload), 0, Bytes(values)).ok()); }
+    EXPECT_TRUE(engine->FinishUpload(context, upload, Crc32c(Bytes(values))).ok());
+  });
+  gate.AwaitArrivals(1);
+  EXPECT_TRUE(engine->ListEnsembles(context, {}).ok()) << "while a chunk is written";
+  gate.Allow(1);
+  gate.AwaitArrivals(2);
+  EXPECT_TRUE(engine->ListEnsembles(context, {}).ok()) << "while the upload is sealed";
+  gate.Open();
+  client.join();
+  EXPECT_THAT(Read(EnsembleRef{"a"}), ElementsAre(1, 2, 3, 4));
 }
 
 TEST_F(UploadTest, AnIdleUploadExpiresAndBytesKeepItAlive) {

@@ -5,7 +5,7 @@
 // start + step; the energy distance is |x - y| of the first coordinates of the first particles; the
 // gradient is all ones.
 //
-// Thread safety: thread-safe; `on_chunk` must be too.
+// Thread safety: thread-safe; `on_chunk` and `on_call` must be too.
 #pragma once
 
 #include <algorithm>
@@ -51,6 +51,8 @@ struct FakeBackendOptions {
   Clock::Time::duration chunk_time = std::chrono::milliseconds(20);
   // Called before every chunk, with the chunk's number within its operation or step.
   std::function<void(FakeCall, int64_t)> on_chunk;
+  // Called before every call, without locks.
+  std::function<void(FakeCall)> on_call;
   int64_t memory_bytes = int64_t{1} << 30;
   int64_t scratch_bytes = 1 << 10;  // of every operation, beside its result
   double exact_seconds = 1, sliced_seconds = 2;
@@ -140,6 +142,7 @@ class FakeBackend : public Backend {
 
   // Counts the call; the chosen failure, or OK.
   absl::Status Count(FakeCall kind) {
+    if (options_.on_call) options_.on_call(kind);
     std::lock_guard lock(mutex_);
     const int64_t any = total_calls_++;
     const int64_t own = calls_[Index(kind)]++;
