@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/status_macros.h"
 
 namespace riesz {
 namespace {
@@ -15,11 +16,11 @@ namespace {
 constexpr int64_t kLargestDeflateRatio =
     1032;                                    // zlib's documentation, "maximum compression factor"
 constexpr unsigned kBufferBytes = 64 << 10;  // zlib keeps one of these and one twice as large
-constexpr size_t kLargestRead = size_t{1} << 30;  // gzread takes an unsigned and returns an int
+constexpr int64_t kTileBytes = int64_t{1} << 20;  // a millisecond or two, also of unpacking
 
 }  // namespace
 
-absl::StatusOr<ByteFile> ByteFile::Open(const std::string& path) {
+absl::StatusOr<ByteFile> ByteFile::Open(const std::string& path, const ReadWatch& watch) {
   struct stat info;
   if (stat(path.c_str(), &info) != 0) {
     const int error = errno;
@@ -34,12 +35,12 @@ absl::StatusOr<ByteFile> ByteFile::Open(const std::string& path) {
     return absl::ErrnoToStatus(error, path);
   }
   gzbuffer(file, kBufferBytes);
-  return ByteFile(path, info.st_size, file);
+  return ByteFile(path, watch, info.st_size, file);
 }
 
 absl::Status ByteFile::Read(std::span<std::byte> out) {
   while (!out.empty()) {
-    const auto wanted = static_cast<unsigned>(std::min(out.size(), kLargestRead));
+    const auto wanted = static_cast<unsigned>(std::min(out.size(), size_t{kTileBytes}));
     const int got = gzread(file_.get(), out.data(), wanted);
     // A compressed stream that stops in its middle still hands out what it could unpack; gzerror
     // tells that apart from a clean end.
@@ -53,8 +54,16 @@ absl::Status ByteFile::Read(std::span<std::byte> out) {
     if (static_cast<unsigned>(got) < wanted) {
       return Error(absl::StrCat("the file ends here; ", out.size(), " more bytes were announced"));
     }
+    RIESZ_RETURN_IF_ERROR(Worked(got));
   }
   return absl::OkStatus();
+}
+
+absl::Status ByteFile::Worked(int64_t bytes) {
+  unasked_bytes_ += bytes;
+  if (unasked_bytes_ < kTileBytes) return absl::OkStatus();
+  unasked_bytes_ = 0;
+  return watch_.Proceed();
 }
 
 absl::Status ByteFile::ExpectEnd() {

@@ -15,6 +15,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "core/dataset/read_watch.h"
 
 namespace riesz {
 
@@ -24,10 +25,16 @@ inline constexpr int64_t kMaxDecodedBytes = int64_t{1} << 36;  // 64 GiB
 class ByteFile {
  public:
   // NOT_FOUND; INVALID_ARGUMENT for what is not a regular file; PERMISSION_DENIED.
-  static absl::StatusOr<ByteFile> Open(const std::string& path);
+  static absl::StatusOr<ByteFile> Open(const std::string& path, const ReadWatch& watch);
 
-  // Fills `out`. INVALID_ARGUMENT with path and byte when the file ends before or is corrupt.
+  // Fills `out`. INVALID_ARGUMENT with path and byte when the file ends before or is corrupt; the
+  // watch's error where it ends the reading.
   absl::Status Read(std::span<std::byte> out);
+  // To be called with the bytes that were just worked on, beside Read, which does so itself: asks
+  // the watch once a mebibyte.
+  absl::Status Worked(int64_t bytes);
+  // Asks the watch for memory that is about to be taken.
+  absl::Status Reserve(int64_t bytes) const { return watch_.Reserve(bytes); }
   // INVALID_ARGUMENT unless everything was read.
   absl::Status ExpectEnd();
   // INVALID_ARGUMENT when `bytes` more cannot be in this file: called before memory is taken for
@@ -43,12 +50,14 @@ class ByteFile {
   struct Close {
     void operator()(gzFile file) const { gzclose(file); }
   };
-  ByteFile(std::string path, int64_t file_bytes, gzFile file)
-      : path_(std::move(path)), file_bytes_(file_bytes), file_(file) {}
+  ByteFile(std::string path, const ReadWatch& watch, int64_t file_bytes, gzFile file)
+      : path_(std::move(path)), watch_(watch), file_bytes_(file_bytes), file_(file) {}
 
   std::string path_;
+  ReadWatch watch_;
   int64_t file_bytes_;
-  int64_t offset_ = 0;  // unpacked bytes read
+  int64_t offset_ = 0;         // unpacked bytes read
+  int64_t unasked_bytes_ = 0;  // worked on since the watch was asked
   std::unique_ptr<gzFile_s, Close> file_;
 };
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -50,18 +51,21 @@ bool ParseNumber(std::string_view field, double& value) {
 
 class CsvParser {
  public:
-  explicit CsvParser(const std::string& path) : path_(path) {}
+  explicit CsvParser(const ByteFile& file) : file_(file) {}
 
   absl::Status AddLine(std::string_view line) {
     ++line_number_;
     line = Trim(line);
     if (line.empty() || line[0] == '#') return absl::OkStatus();
+    RIESZ_RETURN_IF_ERROR(MakeRoom(line));
     const char separator = SeparatorOf(line);
     int64_t column = 0;
     bool more = true;
     std::string_view field;
     while (NextField(line, separator, more, field)) {
-      ++column;
+      if (++column > kMaxDim) {
+        return Error(column, absl::StrCat("there may be ", kMaxDim, " columns at most"));
+      }
       double value = 0;
       if (!ParseNumber(field, value)) {
         if (rows_ == 0 && !heading_) {
@@ -87,22 +91,32 @@ class CsvParser {
     return absl::OkStatus();
   }
 
-  absl::StatusOr<Dataset> Finish(const ByteFile& file) {
-    if (rows_ == 0) return file.Error("there are no numbers in the file");
-    RIESZ_RETURN_IF_ERROR(CheckShape(file, {rows_, columns_}));
+  absl::StatusOr<Dataset> Finish() {
+    if (rows_ == 0) return file_.Error("there are no numbers in the file");
+    RIESZ_RETURN_IF_ERROR(CheckShape(file_, {rows_, columns_}));
     Dataset out;
-    RIESZ_ASSIGN_OR_RETURN(out.rows, Allocate(file, rows_, columns_));
+    RIESZ_ASSIGN_OR_RETURN(out.rows, Allocate(file_, rows_, columns_));
     std::memcpy(out.rows.data(), values_.data(), values_.size() * sizeof(float));
     return out;
   }
 
  private:
-  absl::Status Error(int64_t column, const std::string& what) const {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path_, ": line ", line_number_, ", column ", column, ": ", what));
+  // For the numbers that the line can have: each takes a character and one between.
+  absl::Status MakeRoom(std::string_view line) {
+    const size_t most = values_.size() + std::min(line.size() / 2 + 1, size_t{kMaxDim});
+    if (most <= values_.capacity()) return absl::OkStatus();
+    const size_t room = std::max(most, 2 * values_.capacity());
+    RIESZ_RETURN_IF_ERROR(file_.Reserve(static_cast<int64_t>(room * sizeof(float))));
+    values_.reserve(room);
+    return absl::OkStatus();
   }
 
-  const std::string& path_;
+  absl::Status Error(int64_t column, const std::string& what) const {
+    return absl::InvalidArgumentError(
+        absl::StrCat(file_.path(), ": line ", line_number_, ", column ", column, ": ", what));
+  }
+
+  const ByteFile& file_;
   std::vector<float> values_;
   int64_t line_number_ = 0;
   int64_t rows_ = 0;
@@ -112,21 +126,24 @@ class CsvParser {
 
 }  // namespace
 
-absl::StatusOr<Dataset> ReadCsv(const std::string& path) {
-  RIESZ_ASSIGN_OR_RETURN(ByteFile file, ByteFile::Open(path));
+absl::StatusOr<Dataset> ReadCsv(const std::string& path, const ReadWatch& watch) {
+  RIESZ_ASSIGN_OR_RETURN(ByteFile file, ByteFile::Open(path, watch));
   if (file.file_bytes() > kMaxDecodedBytes) return file.Error("the file is beyond 64 GiB");
+  RIESZ_RETURN_IF_ERROR(file.Reserve(file.file_bytes()));
   try {
     std::string text(static_cast<size_t>(file.file_bytes()), '\0');
     RIESZ_RETURN_IF_ERROR(file.Read(std::as_writable_bytes(std::span(text))));
     // zlib unpacks what looks packed, whatever its name; the sizes would not agree.
     RIESZ_RETURN_IF_ERROR(file.ExpectEnd());
-    CsvParser parser(path);
+    CsvParser parser(file);
     for (std::string_view rest = text; !rest.empty();) {
       const size_t end = rest.find('\n');
+      const size_t taken = end == std::string_view::npos ? rest.size() : end + 1;
       RIESZ_RETURN_IF_ERROR(parser.AddLine(rest.substr(0, end)));
-      rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+      RIESZ_RETURN_IF_ERROR(file.Worked(static_cast<int64_t>(taken)));
+      rest.remove_prefix(taken);
     }
-    return parser.Finish(file);
+    return parser.Finish();
   } catch (const std::bad_alloc&) {
     return absl::ResourceExhaustedError(absl::StrCat(path, ": no memory for its numbers"));
   }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <filesystem>
 #include <string_view>
 #include <system_error>
@@ -53,9 +52,10 @@ std::optional<fs::path> IdxFile(const fs::path& folder, const std::string& split
   return FirstFile(folder, names);
 }
 
-absl::StatusOr<Dataset> ReadIdxPair(const fs::path& images, const fs::path& labels) {
-  RIESZ_ASSIGN_OR_RETURN(Dataset out, ReadIdx(images));
-  RIESZ_ASSIGN_OR_RETURN(out.labels, ReadLabels(labels));
+absl::StatusOr<Dataset> ReadIdxPair(const fs::path& images, const fs::path& labels,
+                                    const ReadWatch& watch) {
+  RIESZ_ASSIGN_OR_RETURN(Dataset out, ReadIdx(images, watch));
+  RIESZ_ASSIGN_OR_RETURN(out.labels, ReadLabels(labels, watch));
   if (static_cast<int64_t>(out.labels.size()) != out.rows.rows()) {
     return absl::InvalidArgumentError(absl::StrCat(labels.string(), ": has ", out.labels.size(),
                                                    " labels for ", out.rows.rows(), " images"));
@@ -63,29 +63,8 @@ absl::StatusOr<Dataset> ReadIdxPair(const fs::path& images, const fs::path& labe
   return out;
 }
 
-// CIFAR-10's batches, in one matrix.
-absl::StatusOr<Dataset> ReadBatches(const std::vector<fs::path>& paths) {
-  std::vector<Dataset> batches;
-  int64_t rows = 0;
-  for (const fs::path& path : paths) {
-    RIESZ_ASSIGN_OR_RETURN(batches.emplace_back(), ReadCifar10(path));
-    rows += batches.back().rows.rows();
-  }
-  Dataset out;
-  out.shape = batches[0].shape;
-  out.scale = batches[0].scale;
-  out.rows = Matrix::Uninitialized(rows, batches[0].rows.cols());
-  int64_t row = 0;
-  for (const Dataset& batch : batches) {
-    std::memcpy(out.rows.row(row), batch.rows.data(), batch.rows.bytes());
-    out.labels.insert(out.labels.end(), batch.labels.begin(), batch.labels.end());
-    row += batch.rows.rows();
-  }
-  return out;
-}
-
-std::vector<fs::path> CifarFiles(const fs::path& folder, const std::string& split) {
-  std::vector<fs::path> found;
+std::vector<std::string> CifarFiles(const fs::path& folder, const std::string& split) {
+  std::vector<std::string> found;
   for (const fs::path& place : {folder, folder / "cifar-10-batches-bin"}) {
     if (split == "test") {
       if (IsFile(place / "test_batch.bin")) found.push_back(place / "test_batch.bin");
@@ -122,28 +101,29 @@ std::optional<ImageShape> ImageShapeOf(const std::vector<int64_t>& shape) {
   return std::nullopt;
 }
 
-absl::StatusOr<Dataset> ReadFile(const std::string& path) {
-  if (absl::EndsWith(path, ".npy")) return ReadNpy(path);
+absl::StatusOr<Dataset> ReadFile(const std::string& path, const ReadWatch& watch) {
+  if (absl::EndsWith(path, ".npy")) return ReadNpy(path, watch);
   if (absl::EndsWith(path, ".csv") || absl::EndsWith(path, ".tsv") ||
       absl::EndsWith(path, ".txt")) {
-    return ReadCsv(path);
+    return ReadCsv(path, watch);
   }
   if (absl::EndsWith(path, "-ubyte") || absl::EndsWith(path, ".idx") ||
       absl::EndsWith(path, ".gz")) {
-    return ReadIdx(path);
+    return ReadIdx(path, watch);
   }
-  if (absl::EndsWith(path, ".bin")) return ReadCifar10(path);
+  if (absl::EndsWith(path, ".bin")) return ReadCifar10({path}, watch);
   return absl::InvalidArgumentError(absl::StrCat(
       path,
       ": the ending must be .npy, .csv, .tsv, .txt, .idx, -ubyte, .gz (IDX) or .bin (CIFAR-10)"));
 }
 
-absl::StatusOr<std::vector<int32_t>> ReadLabels(const std::string& path) {
-  RIESZ_ASSIGN_OR_RETURN(const Dataset data, ReadFile(path));
+absl::StatusOr<std::vector<int32_t>> ReadLabels(const std::string& path, const ReadWatch& watch) {
+  RIESZ_ASSIGN_OR_RETURN(const Dataset data, ReadFile(path, watch));
   if (data.rows.cols() != 1) {
     return absl::InvalidArgumentError(
         absl::StrCat(path, ": labels are one number a row, got ", data.rows.cols()));
   }
+  RIESZ_RETURN_IF_ERROR(watch.Reserve(data.rows.rows() * int64_t{sizeof(int32_t)}));
   std::vector<int32_t> labels;
   labels.reserve(static_cast<size_t>(data.rows.rows()));
   for (int64_t i = 0; i < data.rows.rows(); ++i) {
@@ -158,7 +138,7 @@ absl::StatusOr<std::vector<int32_t>> ReadLabels(const std::string& path) {
 }
 
 absl::StatusOr<Dataset> ReadDataset(const std::string& data_dir, const std::string& name,
-                                    const std::string& split) {
+                                    const std::string& split, const ReadWatch& watch) {
   // The name comes from a client and the directory is the operator's: no way out of it.
   if (name.empty() || name[0] == '.' || absl::StrContains(name, "/") ||
       absl::StrContains(name, "..") || absl::StrContains(name, std::string(1, '\0'))) {
@@ -171,13 +151,13 @@ absl::StatusOr<Dataset> ReadDataset(const std::string& data_dir, const std::stri
   if (IsDirectory(folder)) {
     const auto images = IdxFile(folder, split, "images", 3);
     const auto labels = IdxFile(folder, split, "labels", 1);
-    if (images && labels) return ReadIdxPair(*images, *labels);
-    if (images) return ReadIdx(*images);
-    const std::vector<fs::path> batches = CifarFiles(folder, split);
-    if (!batches.empty()) return ReadBatches(batches);
+    if (images && labels) return ReadIdxPair(*images, *labels, watch);
+    if (images) return ReadIdx(*images, watch);
+    const std::vector<std::string> batches = CifarFiles(folder, split);
+    if (!batches.empty()) return ReadCifar10(batches, watch);
     return absl::NotFoundError(absl::StrCat("data set '", name, "' has no split '", split, "'"));
   }
-  if (const auto file = FileNamed(data_dir, name)) return ReadFile(*file);
+  if (const auto file = FileNamed(data_dir, name)) return ReadFile(*file, watch);
   return NotFoundError("data set", name);
 }
 

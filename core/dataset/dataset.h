@@ -3,6 +3,8 @@
 // Formats: IDX (MNIST's; plain or .gz), CIFAR-10 binary batches, .npy (float32; float64 and float16
 // converted), .csv. Pixel bytes are scaled to [0, 1] by 1/255.
 //
+// Every reading can be watched (read_watch.h): the watch's errors come back as they are.
+//
 // Thread safety: the functions are pure but for reading files.
 #pragma once
 
@@ -12,6 +14,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "core/dataset/read_watch.h"
 #include "core/matrix.h"
 
 namespace riesz {
@@ -30,16 +33,17 @@ struct Dataset {
 
 // One file, by its ending (or, for CIFAR-10, its size): .npy, .csv, IDX (…-ubyte, .idx, .gz), .bin.
 // NOT_FOUND; INVALID_ARGUMENT names the file, the place and what is wrong with it.
-absl::StatusOr<Dataset> ReadFile(const std::string& path);
+absl::StatusOr<Dataset> ReadFile(const std::string& path, const ReadWatch& watch = {});
 
 // Labels, one integer a row: an IDX file of rank 1, or a .npy or .csv with one column.
 // INVALID_ARGUMENT where a value is no integer in [-2^24, 2^24].
-absl::StatusOr<std::vector<int32_t>> ReadLabels(const std::string& path);
+absl::StatusOr<std::vector<int32_t>> ReadLabels(const std::string& path,
+                                                const ReadWatch& watch = {});
 
 // A data set by name under a directory: a folder with IDX pairs (train-…, t10k-…) or CIFAR-10
 // batches, or a file. `split` is "train" or "test". A name with '/' or ".." is INVALID_ARGUMENT.
 absl::StatusOr<Dataset> ReadDataset(const std::string& data_dir, const std::string& name,
-                                    const std::string& split);
+                                    const std::string& split, const ReadWatch& watch = {});
 // Names found under a directory, sorted.
 std::vector<std::string> ListDatasets(const std::string& data_dir);
 

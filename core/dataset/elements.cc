@@ -152,11 +152,22 @@ absl::Status CheckShape(const ByteFile& file, const std::vector<int64_t>& shape)
 }
 
 absl::StatusOr<Matrix> Allocate(const ByteFile& file, int64_t rows, int64_t columns) {
+  RIESZ_RETURN_IF_ERROR(file.Reserve(rows * columns * int64_t{sizeof(float)}));
   try {
     return Matrix::Uninitialized(rows, columns);
   } catch (const std::bad_alloc&) {
     return absl::ResourceExhaustedError(
         absl::StrCat(file.path(), ": no memory for ", rows, " x ", columns, " float32"));
+  }
+}
+
+absl::StatusOr<std::vector<int32_t>> AllocateLabels(const ByteFile& file, int64_t count) {
+  RIESZ_RETURN_IF_ERROR(file.Reserve(count * int64_t{sizeof(int32_t)}));
+  try {
+    return std::vector<int32_t>(static_cast<size_t>(count));
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(file.path(), ": no memory for ", count, " labels"));
   }
 }
 

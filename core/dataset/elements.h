@@ -48,8 +48,10 @@ absl::Status CheckShape(const ByteFile& file, const std::vector<int64_t>& shape)
 absl::StatusOr<Matrix> ReadElements(ByteFile& file, ElementFormat format, int64_t rows,
                                     int64_t columns, float scale);
 
-// A matrix whose allocation may fail: RESOURCE_EXHAUSTED instead of std::bad_alloc.
+// A matrix, and zeroed labels, that the file's watch is asked for first and whose allocation may
+// fail: RESOURCE_EXHAUSTED instead of std::bad_alloc.
 absl::StatusOr<Matrix> Allocate(const ByteFile& file, int64_t rows, int64_t columns);
+absl::StatusOr<std::vector<int32_t>> AllocateLabels(const ByteFile& file, int64_t count);
 
 // IEEE 754 binary16; exact.
 float FloatFromHalf(uint16_t half);

@@ -33,8 +33,8 @@ std::optional<ElementType> TypeOf(std::byte code) {
 
 }  // namespace
 
-absl::StatusOr<Dataset> ReadIdx(const std::string& path) {
-  RIESZ_ASSIGN_OR_RETURN(ByteFile file, ByteFile::Open(path));
+absl::StatusOr<Dataset> ReadIdx(const std::string& path, const ReadWatch& watch) {
+  RIESZ_ASSIGN_OR_RETURN(ByteFile file, ByteFile::Open(path, watch));
   std::array<std::byte, 4> magic;
   RIESZ_RETURN_IF_ERROR(file.Read(magic));
   const std::optional<ElementType> type = TypeOf(magic[2]);

@@ -115,7 +115,7 @@ absl::StatusOr<NpyHeader> ReadHeader(ByteFile& file) {
 }
 
 // Elements in Fortran order (first axis fastest) to rows in C order.
-absl::StatusOr<Matrix> FromFortranOrder(const ByteFile& file, const Matrix& fortran,
+absl::StatusOr<Matrix> FromFortranOrder(ByteFile& file, const Matrix& fortran,
                                         const std::vector<int64_t>& shape) {
   RIESZ_ASSIGN_OR_RETURN(Matrix rows, Allocate(file, fortran.rows(), fortran.cols()));
   std::vector<int64_t> index(shape.size(), 0);  // of the column's element; index[0] stays 0
@@ -125,6 +125,7 @@ absl::StatusOr<Matrix> FromFortranOrder(const ByteFile& file, const Matrix& fort
     for (int64_t row = 0; row < rows.rows(); ++row) {
       rows.row(row)[column] = fortran.data()[from + row];
     }
+    RIESZ_RETURN_IF_ERROR(file.Worked(rows.rows() * int64_t{sizeof(float)}));
     for (size_t axis = shape.size(); axis-- > 1;) {
       if (++index[axis] < shape[axis]) break;
       index[axis] = 0;
@@ -135,8 +136,8 @@ absl::StatusOr<Matrix> FromFortranOrder(const ByteFile& file, const Matrix& fort
 
 }  // namespace
 
-absl::StatusOr<Dataset> ReadNpy(const std::string& path) {
-  RIESZ_ASSIGN_OR_RETURN(ByteFile file, ByteFile::Open(path));
+absl::StatusOr<Dataset> ReadNpy(const std::string& path, const ReadWatch& watch) {
+  RIESZ_ASSIGN_OR_RETURN(ByteFile file, ByteFile::Open(path, watch));
   RIESZ_ASSIGN_OR_RETURN(const NpyHeader header, ReadHeader(file));
   int64_t columns = 1;
   for (size_t axis = 1; axis < header.shape.size(); ++axis) columns *= header.shape[axis];

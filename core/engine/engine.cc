@@ -61,13 +61,14 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(
 
 EngineImpl::EngineImpl(EngineOptions options, std::vector<std::unique_ptr<Backend>> backends)
     : options_(std::move(options)),
-      data_sets_(options_.data_dir),
       ensembles_(options_.max_ensembles, options_.wall_now, CountOf(options_, "ensembles")),
       uploads_("upload", options_.max_uploads, CountOf(options_, "uploads")),
       flows_("flow", options_.max_flows, CountOf(options_, "flows")),
+      data_sets_(options_.data_dir),
       notifier_(1, std::numeric_limits<int64_t>::max()),
       io_(options_.io_threads, options_.max_io_tasks) {
   for (auto& backend : backends) devices_.push_back(MakeDevice(options_, std::move(backend)));
+  device().ledger().set_reclaimer([this] { data_sets_.Clear(); });
 }
 
 EngineImpl::~EngineImpl() {

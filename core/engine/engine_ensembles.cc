@@ -65,10 +65,11 @@ void EngineImpl::CreateEnsemble(const CallContext& context, EnsembleTraits trait
                            .done = std::move(done)};
   FillTask::MakeRows make_rows;
   if (auto* generator = std::get_if<GeneratorSource>(&source)) {
-    make_rows = [generator = *generator] { return GeneratorRows(generator); };
+    make_rows = [generator = *generator](const Interruption&) { return GeneratorRows(generator); };
   } else {
-    make_rows = [this, data_set = std::get<DataSetSource>(std::move(source))] {
-      return DataSetRows(data_sets_, data_set);
+    make_rows = [this, data_set = std::get<DataSetSource>(std::move(source))](
+                    const Interruption& interruption) {
+      return DataSetRows(data_sets_, data_set, device().ledger(), interruption);
     };
   }
   StartFill(std::make_shared<FillTask>(std::move(ensemble), std::move(make_rows)));

@@ -120,12 +120,12 @@ class EngineImpl : public Engine {
 
   const EngineOptions options_;
   DrainState drain_;
-  DataSetCache data_sets_;
   // Destroyed in reverse order: executors and workers first, then what their work refers to.
   std::vector<std::unique_ptr<Device>> devices_;
   EnsembleStore ensembles_;
   ResourceTable<UploadSession> uploads_;
   FlowTable flows_;
+  DataSetCache data_sets_;
   IoExecutor notifier_;  // its tasks are bounded by one a watch
   IoExecutor io_;
 };

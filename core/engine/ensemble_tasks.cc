@@ -60,7 +60,7 @@ bool FillTask::RunTile() {
 }
 
 absl::Status FillTask::Begin() {
-  RIESZ_ASSIGN_OR_RETURN(rows_, make_rows_());
+  RIESZ_ASSIGN_OR_RETURN(rows_, make_rows_(ensemble_.interruption));
   RIESZ_RETURN_IF_ERROR(ValidateShape(rows_->count, rows_->dim, "ensemble"));
   const int64_t bytes =
       rows_->count * rows_->dim * 4 + static_cast<int64_t>(rows_->labels.size()) * 4;

@@ -38,7 +38,8 @@ struct PendingEnsemble {
 // Fills a new ensemble with rows that are made on the spot.
 class FillTask {
  public:
-  using MakeRows = std::function<absl::StatusOr<RowSource>()>;  // may read files
+  // May read files, which the interruption ends.
+  using MakeRows = std::function<absl::StatusOr<RowSource>(const Interruption&)>;
   FillTask(PendingEnsemble ensemble, MakeRows make_rows)
       : ensemble_(std::move(ensemble)), make_rows_(std::move(make_rows)) {}
 

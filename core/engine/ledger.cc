@@ -42,6 +42,14 @@ void Reservation::ShrinkTo(int64_t bytes) {
   bytes_ = bytes;
 }
 
+void Reservation::Merge(Reservation other) {
+  RIESZ_CHECK(ledger_ == other.ledger_ || bytes_ == 0 || other.bytes_ == 0,
+              "one reservation is of one ledger");
+  if (other.bytes_ == 0) return;
+  ledger_ = other.ledger_;
+  bytes_ += std::exchange(other.bytes_, 0);
+}
+
 Reservation Reservation::Split(int64_t bytes) {
   RIESZ_CHECK(bytes >= 0 && bytes <= bytes_, "a part is not larger than the whole");
   bytes_ -= bytes;
@@ -55,6 +63,13 @@ Ledger::Ledger(int64_t limit_bytes, Observer observer)
 
 absl::StatusOr<Reservation> Ledger::Reserve(int64_t bytes, const std::string& what) {
   RIESZ_CHECK(bytes >= 0, "a size is not negative");
+  absl::StatusOr<Reservation> reserved = TryReserve(bytes, what);
+  if (reserved.ok() || reclaimer_ == nullptr || bytes > limit_bytes_) return reserved;
+  reclaimer_();
+  return TryReserve(bytes, what);
+}
+
+absl::StatusOr<Reservation> Ledger::TryReserve(int64_t bytes, const std::string& what) {
   std::lock_guard lock(mutex_);
   const int64_t free = limit_bytes_ - used_bytes_;
   if (bytes > free) {

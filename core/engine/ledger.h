@@ -29,6 +29,8 @@ class Reservation {
   // Gives back all but `bytes`. Requires 0 <= bytes <= bytes().
   void ShrinkTo(int64_t bytes);
   void Release() { ShrinkTo(0); }
+  // Takes over what `other` holds. Requires the same ledger, unless one of the two holds nothing.
+  void Merge(Reservation other);
   // Splits off `bytes`, which the result holds from now on. Requires 0 <= bytes <= bytes().
   Reservation Split(int64_t bytes);
 
@@ -44,21 +46,30 @@ class Ledger {
   // Told of every change, in order, under the ledger's lock: it must not call back or block.
   using Observer = std::function<void(int64_t used_bytes, int64_t limit_bytes)>;
 
+  // Gives back what is held for convenience only. Called without locks, on the thread that
+  // reserves; it must not reserve.
+  using Reclaimer = std::function<void()>;
+
   // Requires limit_bytes >= 0.
   explicit Ledger(int64_t limit_bytes, Observer observer = nullptr);
 
   // `what` completes "... wanted for", e.g. "ensemble 'y'". RESOURCE_EXHAUSTED (MEMORY) with what,
-  // wanted, free and limit. Requires bytes >= 0.
+  // wanted, free and limit, and only after the reclaimer was called, unless `bytes` are more than
+  // there can be. Requires bytes >= 0.
   absl::StatusOr<Reservation> Reserve(int64_t bytes, const std::string& what);
+  // Before the first Reserve.
+  void set_reclaimer(Reclaimer reclaimer) { reclaimer_ = std::move(reclaimer); }
   int64_t used_bytes() const;
   int64_t limit_bytes() const { return limit_bytes_; }
 
  private:
   friend class Reservation;
+  absl::StatusOr<Reservation> TryReserve(int64_t bytes, const std::string& what);
   void GiveBack(int64_t bytes);
 
   const int64_t limit_bytes_;
   const Observer observer_;
+  Reclaimer reclaimer_;
   mutable std::mutex mutex_;
   int64_t used_bytes_ = 0;
 };

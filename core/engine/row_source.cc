@@ -15,6 +15,10 @@
 namespace riesz {
 namespace {
 
+// At the height of choosing rows: each may be in the list of wanted ones (8 bytes), in the random
+// order (8), in that order's table of swaps (48), in the choice (8) and in the labels (4).
+constexpr int64_t kChoosingBytesPerRow = 76;
+
 int64_t Bytes(const Dataset& data) {
   return static_cast<int64_t>(data.rows.bytes() + data.labels.size() * sizeof(int32_t));
 }
@@ -40,15 +44,17 @@ std::string Stamp(const std::string& data_dir, const std::string& name) {
 
 // Indices of the rows with a wanted label; all where none is named.
 absl::StatusOr<std::vector<int64_t>> RowsWithLabels(const Dataset& data,
-                                                    const std::vector<int32_t>& wanted) {
+                                                    std::vector<int32_t> wanted) {
   std::vector<int64_t> rows;
+  rows.reserve(static_cast<size_t>(data.rows.rows()));
+  std::sort(wanted.begin(), wanted.end());
   if (!wanted.empty() && data.labels.empty()) {
     return InvalidField("data_set.labels", "empty for a data set without labels",
                         std::to_string(wanted.size()) + " labels");
   }
   for (int64_t i = 0; i < data.rows.rows(); ++i) {
-    if (wanted.empty() || std::find(wanted.begin(), wanted.end(),
-                                    data.labels[static_cast<size_t>(i)]) != wanted.end()) {
+    if (wanted.empty() ||
+        std::binary_search(wanted.begin(), wanted.end(), data.labels[static_cast<size_t>(i)])) {
       rows.push_back(i);
     }
   }
@@ -91,14 +97,26 @@ absl::StatusOr<RowSource> GeneratorRows(const GeneratorSource& source) {
   return rows;
 }
 
-absl::StatusOr<std::shared_ptr<const Dataset>> DataSetCache::Read(const std::string& name,
-                                                                  const std::string& split) {
+absl::StatusOr<std::shared_ptr<const Dataset>> DataSetCache::Read(
+    const std::string& name, const std::string& split, Ledger& ledger,
+    const Interruption& interruption) {
   // A hostile name is refused by ReadDataset; only names it accepts are looked at here.
   const bool plain = name.find('/') == std::string::npos && name.find("..") == std::string::npos;
   const std::string stamp = plain ? Stamp(data_dir_, name) : std::string();
   if (auto found = Find(name, split, stamp); found != nullptr) return found;
-  RIESZ_ASSIGN_OR_RETURN(Dataset read, ReadDataset(data_dir_, name, split));
-  auto data = std::make_shared<const Dataset>(std::move(read));
+  Reservation memory;
+  const auto reserve = [&](int64_t bytes) -> absl::Status {
+    RIESZ_ASSIGN_OR_RETURN(Reservation more, ledger.Reserve(bytes, "data set '" + name + "'"));
+    memory.Merge(std::move(more));
+    return absl::OkStatus();
+  };
+  const auto proceed = [&] {
+    return interruption.Due() ? interruption.Explain(0, 0) : absl::OkStatus();
+  };
+  RIESZ_ASSIGN_OR_RETURN(
+      Dataset read, ReadDataset(data_dir_, name, split, {.reserve = reserve, .proceed = proceed}));
+  memory.ShrinkTo(Bytes(read));
+  auto data = HoldMemory(std::make_shared<const Dataset>(std::move(read)), std::move(memory));
   Keep({.name = name, .split = split, .stamp = stamp, .data = data});
   return data;
 }
@@ -114,6 +132,12 @@ std::shared_ptr<const Dataset> DataSetCache::Find(const std::string& name, const
   return found->data;
 }
 
+void DataSetCache::Clear() {
+  std::list<Entry> dropped;  // freed without the lock
+  std::lock_guard lock(mutex_);
+  dropped.swap(entries_);
+}
+
 void DataSetCache::Keep(Entry entry) {
   std::list<Entry> dropped;  // freed without the lock
   std::lock_guard lock(mutex_);
@@ -127,9 +151,14 @@ void DataSetCache::Keep(Entry entry) {
   }
 }
 
-absl::StatusOr<RowSource> DataSetRows(DataSetCache& cache, const DataSetSource& source) {
+absl::StatusOr<RowSource> DataSetRows(DataSetCache& cache, const DataSetSource& source,
+                                      Ledger& ledger, const Interruption& interruption) {
   RIESZ_ASSIGN_OR_RETURN(const std::shared_ptr<const Dataset> data,
-                         cache.Read(source.name, source.split));
+                         cache.Read(source.name, source.split, ledger, interruption));
+  RowSource rows;
+  RIESZ_ASSIGN_OR_RETURN(rows.memory,
+                         ledger.Reserve(kChoosingBytesPerRow * data->rows.rows(),
+                                        "choosing rows of data set '" + source.name + "'"));
   RIESZ_ASSIGN_OR_RETURN(const std::vector<int64_t> eligible, RowsWithLabels(*data, source.labels));
   const auto total = static_cast<int64_t>(eligible.size());
   if (source.offset < 0 || source.count < 0 || source.offset >= total ||
@@ -140,11 +169,11 @@ absl::StatusOr<RowSource> DataSetRows(DataSetCache& cache, const DataSetSource& 
   const int64_t end = source.count == 0 ? total : source.offset + source.count;
   const std::vector<int64_t> order = ChooseRows(seed, total, end);
   std::vector<int64_t> chosen;
+  chosen.reserve(static_cast<size_t>(end - source.offset));
   for (int64_t i = source.offset; i < end; ++i) {
     chosen.push_back(eligible[static_cast<size_t>(order[static_cast<size_t>(i)])]);
   }
 
-  RowSource rows;
   rows.count = end - source.offset;
   rows.dim = data->rows.cols();
   rows.description = "data set " + source.name + " " + source.split + ", seed " +
@@ -154,6 +183,7 @@ absl::StatusOr<RowSource> DataSetRows(DataSetCache& cache, const DataSetSource& 
       rows.labels.push_back(data->labels[static_cast<size_t>(row)]);
     }
   }
+  rows.memory.ShrinkTo(8 * rows.count);
   if (data->shape.has_value()) {
     rows.sample_shape = SampleShape{.channels = data->shape->channels,
                                     .height = data->shape->height,

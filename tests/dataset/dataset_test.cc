@@ -122,5 +122,70 @@ TEST_F(DatasetTest, OtherEndingsAndOtherThingsThanFilesAreRefused) {
               HasSubstr("not a regular file"));
 }
 
+// A file of every format, each a little over a mebibyte.
+class WatchTest : public DatasetTest {
+ protected:
+  WatchTest() {
+    Matrix columns(1 << 18, 2);
+    EXPECT_TRUE(WriteNpy(Path("points.npy"), columns.view()).ok());
+    std::string fortran = Read(Path("points.npy"));
+    const size_t order = fortran.find("False");
+    fortran.replace(order, 5, "True ");
+    Write("fortran.npy", fortran);
+    std::string lines;
+    for (int i = 0; i < 1 << 18; ++i) lines += "1,2\n";
+    Write("points.csv", lines + lines);
+    Write("images.idx", IdxHeader(kUbyte, {1 << 10, 40, 40}) + std::string(1600 << 10, '\1'));
+    std::string records;
+    for (int i = 0; i < 400; ++i) records += CifarRecord(3, 'x');
+    Write("batch.bin", records);
+  }
+  const std::vector<std::string> names_ = {"points.npy", "fortran.npy", "points.csv", "images.idx",
+                                           "batch.bin"};
+};
+
+TEST_F(WatchTest, AReadingThatMayNotGoOnEndsThere) {
+  for (const std::string& name : names_) {
+    int asked = 0;
+    const auto data = ReadFile(Path(name), {.reserve = nullptr, .proceed = [&asked] {
+                                              ++asked;
+                                              return absl::CancelledError("gone");
+                                            }});
+    EXPECT_EQ(data.status(), absl::CancelledError("gone")) << name;
+    EXPECT_EQ(asked, 1) << name;
+  }
+}
+
+TEST_F(WatchTest, MemoryIsAskedForBeforeItIsTaken) {
+  for (const std::string& name : names_) {
+    int64_t asked_bytes = 0;
+    ReadWatch watch;
+    watch.reserve = [&asked_bytes](int64_t bytes) {
+      asked_bytes += bytes;
+      return absl::OkStatus();
+    };
+    const auto data = ReadFile(Path(name), watch);
+    ASSERT_TRUE(data.ok()) << data.status();
+    EXPECT_GE(asked_bytes, static_cast<int64_t>(data->rows.bytes() + 4 * data->labels.size()))
+        << name;
+    watch.reserve = [](int64_t) { return absl::ResourceExhaustedError("full"); };
+    EXPECT_EQ(ReadFile(Path(name), watch).status(), absl::ResourceExhaustedError("full")) << name;
+  }
+}
+
+TEST_F(WatchTest, LabelsAreAskedForToo) {
+  int64_t asked_bytes = 0;
+  ReadWatch watch;
+  watch.reserve = [&asked_bytes](int64_t bytes) {
+    asked_bytes += bytes;
+    return absl::OkStatus();
+  };
+  WriteDigits();
+  const auto data = ReadDataset(folder_, "digits", "train", watch);
+  ASSERT_TRUE(data.ok()) << data.status();
+  // Two pixels; two labels as numbers of a file and as labels.
+  EXPECT_EQ(asked_bytes, 4 * (2 + 2 + 2));
+}
+
 }  // namespace
 }  // namespace riesz

@@ -187,5 +187,56 @@ TEST_F(EnsembleTest, DisjointRangesOfOneSeedAreDisjointSamplesOfTheDataSet) {
   std::filesystem::remove_all(dir);
 }
 
+// A data directory with points.npy.
+class DataSetTest : public EnsembleTest {
+ protected:
+  ~DataSetTest() override { std::filesystem::remove_all(dir_); }
+  void StartWithPoints(int64_t rows, int64_t columns, int64_t memory_limit_bytes = 0) {
+    std::filesystem::create_directories(dir_);
+    ASSERT_TRUE(WriteNpy((dir_ / "points.npy").string(), Matrix(rows, columns).view()).ok());
+    EngineOptions options;
+    options.data_dir = dir_.string();
+    options.memory_limit_bytes = memory_limit_bytes;
+    Start({}, options);
+  }
+  const std::filesystem::path dir_ =
+      std::filesystem::path(::testing::TempDir()) / "riesz_engine_points";
+};
+
+TEST_F(DataSetTest, OneThatDoesNotFitIsRefusedBeforeItIsRead) {
+  StartWithPoints(1000, 10, 39'999);
+  const auto refused = Create({.id = "c"}, DataSetSource{.name = "points", .count = 1});
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(ReasonOf(refused.status()), ErrorReason::kMemory);
+  EXPECT_EQ(DetailOf(refused.status())->metadata.at("what"), "data set 'points'");
+  EXPECT_EQ(DetailOf(refused.status())->metadata.at("wanted_bytes"), "40000");
+  EXPECT_EQ(UsedBytes(), 0);
+  EXPECT_TRUE(Generate("c").ok()) << "the id is free again";
+}
+
+TEST_F(DataSetTest, OneThatIsKeptIsInTheLedgerAndGivesWayToOthers) {
+  // 40,000 bytes, and while rows are chosen 76,000 beside them.
+  StartWithPoints(1000, 10, 120'000);
+  ASSERT_TRUE(Create({.id = "c"}, DataSetSource{.name = "points", .count = 1}).ok());
+  EXPECT_EQ(UsedBytes(), 40'000 + 40);
+  const auto too_large = Generate("z", 100'000, 1);
+  EXPECT_TRUE(absl::IsResourceExhausted(too_large.status()));
+  EXPECT_EQ(UsedBytes(), 40'000 + 40) << "kept: nothing makes room for that";
+  ASSERT_TRUE(Generate("z", 25'000, 1).ok()) << "100,000 bytes";
+  EXPECT_EQ(UsedBytes(), 100'000 + 40);
+}
+
+TEST_F(DataSetTest, AReadingStopsAtItsDeadline) {
+  StartWithPoints(8 << 10, 1 << 10);  // 32 MiB
+  context.deadline = clock.Now() + std::chrono::seconds(9);
+  clock.MoveWithEveryLook(std::chrono::seconds(1));
+  const auto stopped = Create({.id = "c"}, DataSetSource{.name = "points"});
+  clock.MoveWithEveryLook(std::chrono::seconds(0));
+  EXPECT_EQ(ReasonOf(stopped.status()), ErrorReason::kDeadline);
+  EXPECT_EQ(DetailOf(stopped.status())->metadata.at("chunks_planned"), "0")
+      << "the ensemble was not begun";
+  EXPECT_EQ(UsedBytes(), 0);
+}
+
 }  // namespace
 }  // namespace riesz

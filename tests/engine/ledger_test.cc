@@ -68,6 +68,30 @@ TEST(LedgerTest, APartThatIsSplitOffIsGivenBackByItself) {
   EXPECT_EQ(ledger.used_bytes(), 0);
 }
 
+TEST(LedgerTest, MergedReservationsAreOne) {
+  Ledger ledger(100);
+  Reservation whole;
+  whole.Merge(*ledger.Reserve(60, "a"));
+  whole.Merge(Reservation());
+  whole.Merge(*ledger.Reserve(20, "a"));
+  EXPECT_EQ(whole.bytes(), 80);
+  EXPECT_EQ(ledger.used_bytes(), 80);
+  whole.Release();
+  EXPECT_EQ(ledger.used_bytes(), 0);
+}
+
+TEST(LedgerTest, WhatIsHeldForConvenienceGivesWayWhereThatMayHelp) {
+  Ledger ledger(100);
+  Reservation convenience;
+  ledger.set_reclaimer([&] { convenience.Release(); });
+  convenience = *ledger.Reserve(60, "a");
+  EXPECT_TRUE(ledger.Reserve(40, "b").ok());
+  EXPECT_FALSE(ledger.Reserve(101, "b").ok());
+  EXPECT_EQ(convenience.bytes(), 60);
+  EXPECT_TRUE(ledger.Reserve(41, "b").ok());
+  EXPECT_EQ(convenience.bytes(), 0);
+}
+
 TEST(LedgerTest, ParticlesHoldTheirMemoryUntilTheLastUserLetsGo) {
   Ledger ledger(100);
   auto held = HoldMemory(std::make_shared<FakeEnsemble>(2, 2, true), *ledger.Reserve(16, "y"));
