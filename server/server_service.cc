@@ -57,6 +57,7 @@ void ServerServiceImpl::FillLimits(v1::GetServerInfoResponse* response) const {
   add("max_queued_jobs", engine.max_queued_jobs, "jobs");
   add("max_calls", max_calls_, "calls");
   add("max_page_size", kMaxPageSize, "items");
+  add("max_page_bytes", kMaxPageBytes, "bytes");
   add("max_metadata_entries", kMaxMetadataEntries, "entries");
   add("max_metadata_bytes", kMaxMetadataBytes, "bytes");
   add("max_request_id_length", kMaxRequestIdLength, "characters");

@@ -30,7 +30,7 @@ namespace riesz {
 
 struct EngineOptions {
   int64_t memory_limit_bytes =
-      0;  // of ensembles, flows, uploads and scratch; 0: 80 % of the device
+      0;  // of ensembles, flows, uploads, data sets and scratch; 0: 80 % of the device
   std::chrono::milliseconds quantum{50};
   int64_t max_queued_jobs = 256;   // per device
   int64_t max_ensembles = 10'000;  // per tenant

@@ -267,10 +267,7 @@ absl::StatusOr<Page<FlowInfo>> EngineImpl::ListFlows(const CallContext& context,
                                                      const PageRequest& request) {
   RIESZ_RETURN_IF_ERROR(Guard());
   RIESZ_ASSIGN_OR_RETURN(const auto found, flows_.List(context.tenant, request));
-  Page<FlowInfo> page;
-  page.next_page_token = found.next_page_token;
-  for (const auto& flow : found.items) page.items.push_back(flow->cell()->Get());
-  return page;
+  return DescribePage<FlowInfo>(found, [](const Flow& flow) { return flow.cell()->Get(); });
 }
 
 void EngineImpl::DeleteFlow(const CallContext& context, const std::string& id,

@@ -77,12 +77,9 @@ absl::Status EnsembleStore::Delete(const ResourceKey& key) {
 
 absl::StatusOr<Page<EnsembleInfo>> EnsembleStore::List(const std::string& tenant,
                                                        const PageRequest& request) {
-  std::lock_guard lock(mutex_);
   RIESZ_ASSIGN_OR_RETURN(const auto found, table_.List(tenant, request));
-  Page<EnsembleInfo> page;
-  page.next_page_token = found.next_page_token;
-  for (const auto& ensemble : found.items) page.items.push_back(ensemble->info);
-  return page;
+  return DescribePage<EnsembleInfo>(found,
+                                    [](const StoredEnsemble& ensemble) { return ensemble.info; });
 }
 
 void EnsembleStore::Sweep() {

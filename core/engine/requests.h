@@ -215,6 +215,10 @@ struct FlowInfo {
   uint64_t version = 0;  // grows with every change
 };
 
+// A page ends where its items would take more in a message: gRPC clients refuse messages beyond 4
+// MiB unless told otherwise. It always has one item where there is one.
+inline constexpr int64_t kMaxPageBytes = int64_t{1} << 20;
+
 template <typename T>
 struct Page {
   std::vector<T> items;

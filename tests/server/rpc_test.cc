@@ -1,10 +1,12 @@
 // Calls through gRPC: answers, transfers, retries, and what is said about bad input.
 #include <grpcpp/generic/generic_stub.h>
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 
 #include "absl/strings/str_cat.h"
+#include "core/validate.h"
 #include "server/convert.h"
 #include "tests/server/rpc_fixture.h"
 
@@ -29,6 +31,77 @@ TEST_F(RpcTest, AnEnsembleIsCreatedListedShownAndDeleted) {
   EXPECT_TRUE(Call(ensembles_, &v1::EnsembleService::Stub::DeleteEnsemble, gone).ok());
   EXPECT_THAT(Call(ensembles_, &v1::EnsembleService::Stub::DeleteEnsemble, gone),
               IsError(StatusCode::NOT_FOUND, "NOT_FOUND"));
+}
+
+// With all the metadata allowed, 130 ensembles pass the 4 MiB that a client takes by default.
+TEST_F(RpcTest, APageOfEnsemblesIsBoundedInBytesAndTheNextGoesOn) {
+  StartServer();
+  constexpr int kCount = 130;
+  for (int i = 0; i < kCount; ++i) {
+    v1::CreateEnsembleRequest request;
+    request.set_id(absl::StrCat("e", 1000 + i));
+    request.mutable_generator()->set_distribution(v1::Generator::DISTRIBUTION_UNIFORM);
+    request.mutable_generator()->set_count(1);
+    request.mutable_generator()->set_dimension(1);
+    for (int64_t k = 0; k < kMaxMetadataEntries; ++k) {
+      const std::string key = absl::StrCat(k);
+      (*request.mutable_metadata())[key + std::string(kMaxMetadataBytes - key.size(), 'k')] =
+          std::string(kMaxMetadataBytes, 'v');
+    }
+    ASSERT_TRUE(Call(ensembles_, &v1::EnsembleService::Stub::CreateEnsemble, request).ok());
+  }
+  v1::ListEnsemblesRequest request;
+  request.set_page_size(1000);
+  std::vector<std::string> ids;
+  do {
+    v1::ListEnsemblesResponse page;
+    const grpc::Status status =
+        Call(ensembles_, &v1::EnsembleService::Stub::ListEnsembles, request, &page);
+    ASSERT_TRUE(status.ok()) << status.error_message();
+    EXPECT_LE(page.ByteSizeLong(), static_cast<size_t>(kMaxPageBytes) + 100) << "and the token";
+    ASSERT_GT(page.ensembles_size(), 0);
+    for (const v1::Ensemble& ensemble : page.ensembles()) ids.push_back(ensemble.id());
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty());
+  EXPECT_EQ(ids.size(), static_cast<size_t>(kCount));
+  EXPECT_TRUE(std::is_sorted(ids.begin(), ids.end()));
+}
+
+TEST_F(RpcTest, APageOfFlowsIsBoundedInBytesToo) {
+  StartServer();
+  constexpr int kCount = 60;
+  v1::CreateEnsembleRequest points;
+  points.set_id("x");
+  points.mutable_generator()->set_distribution(v1::Generator::DISTRIBUTION_UNIFORM);
+  points.mutable_generator()->set_count(1);
+  points.mutable_generator()->set_dimension(kMaxDim);
+  ASSERT_TRUE(Call(ensembles_, &v1::EnsembleService::Stub::CreateEnsemble, points).ok());
+  for (int i = 0; i < kCount; ++i) {
+    v1::CreateFlowRequest request;
+    request.set_id(absl::StrCat("f", 1000 + i));
+    request.mutable_start()->set_ensemble("x");
+    request.set_target("x");
+    for (int64_t k = 0; k < kMaxFrozenRanges; ++k) {
+      v1::CoordinateRange* range = request.mutable_parameters()->add_frozen();
+      range->set_begin(kMaxDim / 2 + 2 * k);
+      range->set_end(kMaxDim / 2 + 2 * k + 1);
+    }
+    const grpc::Status status = Call(flows_, &v1::FlowService::Stub::CreateFlow, request);
+    ASSERT_TRUE(status.ok()) << status.error_message();
+  }
+  v1::ListFlowsRequest request;
+  request.set_page_size(1000);
+  int flows = 0, pages = 0;
+  do {
+    v1::ListFlowsResponse page;
+    ASSERT_TRUE(Call(flows_, &v1::FlowService::Stub::ListFlows, request, &page).ok());
+    EXPECT_LE(page.ByteSizeLong(), static_cast<size_t>(kMaxPageBytes) + 100);
+    flows += page.flows_size();
+    ++pages;
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty());
+  EXPECT_EQ(flows, kCount);
+  EXPECT_GT(pages, 1) << "a flow's 1024 ranges are counted with 24 bytes each";
 }
 
 TEST_F(RpcTest, UploadedBytesComeBackFromAnyRow) {
