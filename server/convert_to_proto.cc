@@ -176,6 +176,7 @@ void ToProto(const DeviceInfo& info, v1::Device* out) {
   out->add_methods("exact");
   out->add_methods("sliced");
   out->set_determinism_fingerprint(info.report.determinism_fingerprint);
+  out->set_lost(info.lost);
 }
 
 }  // namespace riesz

@@ -84,6 +84,10 @@ Metrics::Metrics(const std::vector<std::string>& devices)
                          .Name("riesz_queue_seconds")
                          .Help("Time between a computation's arrival and its first quantum.")
                          .Register(*registry_)),
+      device_up_(BuildGauge()
+                     .Name("riesz_device_up")
+                     .Help("1, or 0 once the device is lost.")
+                     .Register(*registry_)),
       queue_depth_(BuildGauge()
                        .Name("riesz_queue_depth")
                        .Help("Jobs that wait for a device.")
@@ -120,6 +124,7 @@ Metrics::Metrics(const std::vector<std::string>& devices)
       .Set(1);
 
   for (const std::string& device : devices) {
+    device_up_.Add(DeviceLabel(device));
     queue_depth_.Add(DeviceLabel(device));
     memory_used_.Add(DeviceLabel(device));
     memory_limit_.Add(DeviceLabel(device));
@@ -178,6 +183,10 @@ void Metrics::Transferred(std::string_view direction, int64_t bytes) {
 void Metrics::LedgerChanged(std::string_view device, int64_t used_bytes, int64_t limit_bytes) {
   memory_used_.Add(DeviceLabel(device)).Set(static_cast<double>(used_bytes));
   memory_limit_.Add(DeviceLabel(device)).Set(static_cast<double>(limit_bytes));
+}
+
+void Metrics::DeviceUp(std::string_view device, bool up) {
+  device_up_.Add(DeviceLabel(device)).Set(up ? 1 : 0);
 }
 
 void Metrics::QueueChanged(std::string_view device, int64_t jobs) {

@@ -56,6 +56,7 @@ class Metrics : public MetricsSink {
   void FlowSteps(std::string_view device, int64_t steps) override;
   void Transferred(std::string_view direction, int64_t bytes) override;
   void LedgerChanged(std::string_view device, int64_t used_bytes, int64_t limit_bytes) override;
+  void DeviceUp(std::string_view device, bool up) override;
   void QueueChanged(std::string_view device, int64_t jobs) override;
   void Resources(std::string_view kind, int64_t count) override;
 
@@ -71,6 +72,7 @@ class Metrics : public MetricsSink {
   prometheus::Family<prometheus::Counter>& computations_;
   prometheus::Family<prometheus::Histogram>& compute_seconds_;
   prometheus::Family<prometheus::Histogram>& queue_seconds_;
+  prometheus::Family<prometheus::Gauge>& device_up_;
   prometheus::Family<prometheus::Gauge>& queue_depth_;
   prometheus::Family<prometheus::Gauge>& memory_used_;
   prometheus::Family<prometheus::Gauge>& memory_limit_;

@@ -81,9 +81,14 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   std::vector<std::string> devices;
   for (const auto& backend : backends) devices.push_back(backend->Report().name);
   server->metrics_ = std::make_unique<Metrics>(devices);
+  EngineOptions engine_options = MakeEngineOptions(options, clock, server->metrics_.get());
+  engine_options.on_device_lost = [server = server.get()](const std::string& device,
+                                                          const absl::Status& error,
+                                                          int64_t devices_left) {
+    server->DeviceLost(device, error, devices_left);
+  };
   RIESZ_ASSIGN_OR_RETURN(server->engine_,
-                         Engine::Create(MakeEngineOptions(options, clock, server->metrics_.get()),
-                                        std::move(backends)));
+                         Engine::Create(std::move(engine_options), std::move(backends)));
   server->guard_ = std::make_unique<Guard>(*server->metrics_, clock, options.max_calls);
   server->requests_ = std::make_unique<RequestLog>();
   const ServiceContext context{*server->engine_, *server->guard_, *server->requests_};
@@ -120,15 +125,35 @@ absl::Status Server::Listen(const ServerOptions& options) {
     }
     addresses_.push_back(WithPort(options.listen[i], ports[i]));
   }
+  {
+    const std::lock_guard lock(health_mutex_);
+    health_ = grpc_server_->GetHealthCheckService();
+  }
   SetHealth(true);
   return absl::OkStatus();
 }
 
 void Server::SetHealth(bool ready) {
-  grpc::HealthCheckServiceInterface* health = grpc_server_->GetHealthCheckService();
-  health->SetServingStatus("liveness", true);
-  health->SetServingStatus("", ready);
-  for (const char* name : kServiceNames) health->SetServingStatus(name, ready);
+  const std::lock_guard lock(health_mutex_);
+  if (health_ == nullptr) return;
+  ready = ready && device_left_;
+  health_->SetServingStatus("liveness", true);
+  health_->SetServingStatus("", ready);
+  for (const char* name : kServiceNames) health_->SetServingStatus(name, ready);
+}
+
+void Server::DeviceLost(const std::string& device, const absl::Status& error,
+                        int64_t devices_left) {
+  Log(LogLevel::kError, "device lost",
+      {{"device", device},
+       {"error", std::string(error.message())},
+       {"devices_left", absl::StrCat(devices_left)}});
+  if (devices_left > 0) return;
+  {
+    const std::lock_guard lock(health_mutex_);
+    device_left_ = false;
+  }
+  SetHealth(false);
 }
 
 std::string Server::metrics_address() const {
@@ -151,6 +176,10 @@ void Server::Drain(std::chrono::milliseconds timeout) {
 }
 
 Server::~Server() {
+  {
+    const std::lock_guard lock(health_mutex_);
+    health_ = nullptr;
+  }
   if (grpc_server_ == nullptr) return;
   guard_->StartDrain();
   guard_->EndStreams();

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "server/options.h"
 
 namespace grpc {
+class HealthCheckServiceInterface;
 class Server;
 class Service;
 }  // namespace grpc
@@ -38,7 +40,8 @@ class Server {
   std::string metrics_address() const;  // empty: off
 
   // Answers NOT_SERVING and refuses new calls, lets work finish until `timeout` has passed, ends
-  // watches, stops. The health name "liveness" stays SERVING to the end.
+  // watches, stops. The health name "liveness" stays SERVING to the end. Health turns NOT_SERVING
+  // also when the last device is lost.
   void Drain(std::chrono::milliseconds timeout);
 
   Guard& guard() { return *guard_; }
@@ -47,9 +50,14 @@ class Server {
  private:
   Server();
   absl::Status Listen(const ServerOptions& options);
+  // Ready only once it listens and while a device is left. Thread-safe.
   void SetHealth(bool ready);
+  void DeviceLost(const std::string& device, const absl::Status& error, int64_t devices_left);
 
   // In order of dependence: destruction goes from the last to the first.
+  std::mutex health_mutex_;  // the engine's threads may still tell of a loss at its end
+  grpc::HealthCheckServiceInterface* health_ = nullptr;  // null while there is none to be told
+  bool device_left_ = true;
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Guard> guard_;

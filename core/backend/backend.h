@@ -19,7 +19,7 @@
 // differ, exponent out of range, U with fewer than two particles), UNIMPLEMENTED when the device
 // lacks the method, RESOURCE_EXHAUSTED when its memory does. Run returns an error only when the
 // device failed or the numbers did (see FlowStepper::Step); stopping and yielding are results, not
-// errors.
+// errors. Any call may say that the device is gone for good: UNAVAILABLE (DEVICE_LOST).
 #pragma once
 
 #include <cstddef>

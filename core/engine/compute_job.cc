@@ -55,6 +55,7 @@ absl::StatusOr<bool> ComputeJob::Work(Clock::Time end) {
                          : setting_.interruption.Explain(op->chunks_done(), op->chunks_planned());
   };
   if (setting_.interruption.Due()) return interrupted();
+  RIESZ_RETURN_IF_ERROR(setting_.device->CheckAlive());
   if (!begun_) {
     begun_ = true;
     RIESZ_RETURN_IF_ERROR(Begin());

@@ -6,7 +6,9 @@ namespace riesz {
 
 absl::Status Device::Noted(absl::Status status) {
   const std::optional<ErrorDetail> detail = DetailOf(status);
-  if (detail.has_value() && detail->reason == ErrorReason::kDeviceLost) lost_.store(true);
+  if (detail.has_value() && detail->reason == ErrorReason::kDeviceLost && !lost_.exchange(true)) {
+    loss_observer_(status);
+  }
   return status;
 }
 

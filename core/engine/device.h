@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -18,10 +19,14 @@ namespace riesz {
 
 class Device {
  public:
+  // Told once, when the device is lost, of the error that said so.
+  using LossObserver = std::function<void(const absl::Status& error)>;
+
   Device(std::unique_ptr<Backend> backend, int64_t memory_limit_bytes, DeviceWorker::Options worker,
-         Ledger::Observer ledger_observer)
+         Ledger::Observer ledger_observer, LossObserver loss_observer)
       : backend_(std::move(backend)),
         report_(backend_->Report()),
+        loss_observer_(std::move(loss_observer)),
         ledger_(memory_limit_bytes, std::move(ledger_observer)),
         worker_(std::move(worker)) {}
 
@@ -33,7 +38,7 @@ class Device {
   const DeviceWorker& worker() const { return worker_; }
 
   bool lost() const { return lost_.load(); }
-  // Every error of the backend passes through here: a lost device stays lost.
+  // Every error of the backend passes through here, without locks: a lost device stays lost.
   absl::Status Noted(absl::Status status);
   // UNAVAILABLE (DEVICE_LOST) once the device is lost.
   absl::Status CheckAlive() const;
@@ -41,6 +46,7 @@ class Device {
  private:
   const std::unique_ptr<Backend> backend_;
   const BackendReport report_;
+  const LossObserver loss_observer_;
   Ledger ledger_;
   std::atomic<bool> lost_{false};
   DeviceWorker worker_;  // last: its thread ends before the rest goes

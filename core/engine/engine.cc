@@ -18,21 +18,27 @@ int64_t MemoryLimit(const EngineOptions& options, const BackendReport& report) {
   return static_cast<int64_t>(kDefaultMemoryShare * static_cast<double>(report.memory_bytes));
 }
 
-std::unique_ptr<Device> MakeDevice(const EngineOptions& options, std::unique_ptr<Backend> backend) {
+std::unique_ptr<Device> MakeDevice(
+    const EngineOptions& options, std::unique_ptr<Backend> backend,
+    std::function<void(const std::string&, const absl::Status&)> lost) {
   const BackendReport report = backend->Report();
   Ledger::Observer observer;
   if (options.metrics != nullptr) {
     observer = [metrics = options.metrics, name = report.name](int64_t used, int64_t limit) {
       metrics->LedgerChanged(name, used, limit);
     };
+    options.metrics->DeviceUp(report.name, true);
   }
-  return std::make_unique<Device>(std::move(backend), MemoryLimit(options, report),
-                                  DeviceWorker::Options{.device = report.name,
-                                                        .clock = options.clock,
-                                                        .quantum = options.quantum,
-                                                        .max_jobs = options.max_queued_jobs,
-                                                        .metrics = options.metrics},
-                                  std::move(observer));
+  return std::make_unique<Device>(
+      std::move(backend), MemoryLimit(options, report),
+      DeviceWorker::Options{.device = report.name,
+                            .clock = options.clock,
+                            .quantum = options.quantum,
+                            .max_jobs = options.max_queued_jobs,
+                            .metrics = options.metrics},
+      std::move(observer), [lost = std::move(lost), name = report.name](const absl::Status& error) {
+        lost(name, error);
+      });
 }
 
 std::function<void(int64_t)> CountOf(const EngineOptions& options, const char* kind) {
@@ -67,7 +73,11 @@ EngineImpl::EngineImpl(EngineOptions options, std::vector<std::unique_ptr<Backen
       data_sets_(options_.data_dir),
       notifier_(1, std::numeric_limits<int64_t>::max()),
       io_(options_.io_threads, options_.max_io_tasks) {
-  for (auto& backend : backends) devices_.push_back(MakeDevice(options_, std::move(backend)));
+  for (auto& backend : backends) {
+    devices_.push_back(MakeDevice(
+        options_, std::move(backend),
+        [this](const std::string& name, const absl::Status& error) { DeviceLost(name, error); }));
+  }
   device().ledger().set_reclaimer([this] { data_sets_.Clear(); });
 }
 
@@ -83,9 +93,17 @@ absl::Status EngineImpl::Guard() {
   return absl::OkStatus();
 }
 
-absl::Status EngineImpl::GuardComputing() {
+absl::Status EngineImpl::GuardDevice() {
   RIESZ_RETURN_IF_ERROR(Guard());
   return device().CheckAlive();
+}
+
+void EngineImpl::DeviceLost(const std::string& name, const absl::Status& error) {
+  if (options_.metrics != nullptr) options_.metrics->DeviceUp(name, false);
+  if (options_.on_device_lost == nullptr) return;
+  const auto left = std::count_if(devices_.begin(), devices_.end(),
+                                  [](const auto& device) { return !device->lost(); });
+  options_.on_device_lost(name, error, left);
 }
 
 Interruption EngineImpl::InterruptionOf(const CallContext& context) const {
@@ -100,8 +118,11 @@ absl::StatusOr<Operand> EngineImpl::FindOperand(const CallContext& context, Part
 
 void EngineImpl::RunOnWorker(const CallContext& context, std::function<void(absl::Status)> body) {
   auto shared = std::make_shared<std::function<void(absl::Status)>>(std::move(body));
-  absl::Status submitted = device().worker().Submit(std::make_shared<TaskJob>(
-      InterruptionOf(context), [shared](absl::Status status) { (*shared)(std::move(status)); }));
+  absl::Status submitted = device().worker().Submit(
+      std::make_shared<TaskJob>(InterruptionOf(context), [this, shared](absl::Status status) {
+        if (status.ok()) status = device().CheckAlive();
+        (*shared)(std::move(status));
+      }));
   if (!submitted.ok()) (*shared)(std::move(submitted));
 }
 

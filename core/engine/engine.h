@@ -11,8 +11,9 @@
 // writers, watches) keep what they need alive; they must be dropped before the engine.
 //
 // Errors everywhere: INVALID_ARGUMENT with field, value and range; NOT_FOUND; ALREADY_EXISTS;
-// RESOURCE_EXHAUSTED when ledger or queue are full; UNAVAILABLE while draining or when the device
-// is lost; CANCELLED and DEADLINE_EXCEEDED from the CallContext, with the chunks done.
+// RESOURCE_EXHAUSTED when ledger or queue are full; UNAVAILABLE while draining and, for whatever
+// needs the device, once it is lost; CANCELLED and DEADLINE_EXCEEDED from the CallContext, with the
+// chunks done.
 #pragma once
 
 #include <chrono>
@@ -45,6 +46,10 @@ struct EngineOptions {
   // For times that users see and for expire_time; a test's may move by hand.
   std::function<WallTime()> wall_now = &std::chrono::system_clock::now;
   MetricsSink* metrics = nullptr;  // borrowed; may be null
+  // Told once of every device that is lost, with the error that said so and the number of devices
+  // left, by the thread that met the error, without engine locks. Must not block.
+  std::function<void(const std::string& device, const absl::Status& error, int64_t devices_left)>
+      on_device_lost;
 };
 
 // One upload's exclusive writer. Dropping it lets another stream go on.

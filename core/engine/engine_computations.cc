@@ -18,7 +18,7 @@ void Start(Device& device, const std::shared_ptr<ComputeJob>& job) {
 
 void EngineImpl::ComputeEnergyDistance(const CallContext& context, EnergyDistanceRequest request,
                                        Callback<EnergyDistanceReply> done) {
-  if (absl::Status status = GuardComputing(); !status.ok()) return done(std::move(status));
+  if (absl::Status status = GuardDevice(); !status.ok()) return done(std::move(status));
   absl::StatusOr<Operand> x = FindOperand(context, std::move(request.x), "x");
   if (!x.ok()) return done(x.status());
   absl::StatusOr<Operand> y = FindOperand(context, std::move(request.y), "y");
@@ -35,7 +35,7 @@ void EngineImpl::ComputeEnergyDistance(const CallContext& context, EnergyDistanc
 
 void EngineImpl::ComputeGradient(const CallContext& context, GradientRequest request,
                                  Callback<GradientReply> done) {
-  if (absl::Status status = GuardComputing(); !status.ok()) return done(std::move(status));
+  if (absl::Status status = GuardDevice(); !status.ok()) return done(std::move(status));
   absl::StatusOr<Operand> x = FindOperand(context, std::move(request.x), "x");
   if (!x.ok()) return done(x.status());
   absl::StatusOr<Operand> y = FindOperand(context, std::move(request.y), "y");

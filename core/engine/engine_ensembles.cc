@@ -51,7 +51,7 @@ void EngineImpl::StartAdopt(std::shared_ptr<AdoptTask> task) {
 
 void EngineImpl::CreateEnsemble(const CallContext& context, EnsembleTraits traits,
                                 EnsembleSource source, Callback<EnsembleInfo> done) {
-  if (absl::Status status = Guard(); !status.ok()) return done(std::move(status));
+  if (absl::Status status = GuardDevice(); !status.ok()) return done(std::move(status));
   absl::StatusOr<EnsembleStore::Claim> claim = ClaimEnsemble(context, traits);
   if (!claim.ok()) return done(claim.status());
   if (auto* ref = std::get_if<ParticlesRef>(&source)) {
@@ -134,7 +134,7 @@ absl::Status EngineImpl::DeleteEnsemble(const CallContext& context, const std::s
 
 void EngineImpl::Resolve(const CallContext& context, ParticlesRef ref,
                          Callback<ResolvedParticles> done) {
-  if (absl::Status status = Guard(); !status.ok()) return done(std::move(status));
+  if (absl::Status status = GuardDevice(); !status.ok()) return done(std::move(status));
   absl::StatusOr<Operand> operand = FindOperand(context, std::move(ref), "source");
   if (!operand.ok()) return done(operand.status());
   if (operand->stored() != nullptr) return done(operand->Materialize(device()));
@@ -149,6 +149,7 @@ void EngineImpl::Resolve(const CallContext& context, ParticlesRef ref,
 
 absl::Status EngineImpl::ReadBytes(const DeviceEnsemble& particles, int64_t offset,
                                    std::span<std::byte> out) {
+  RIESZ_RETURN_IF_ERROR(device().CheckAlive());
   RIESZ_RETURN_IF_ERROR(
       device().Noted(ReadParticleBytes(device().backend(), particles, offset, out)));
   if (options_.metrics != nullptr) {

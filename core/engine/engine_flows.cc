@@ -48,7 +48,7 @@ void EngineImpl::CreateFlow(const CallContext& context, NewFlowRequest request,
   };
   auto making = std::make_shared<Making>();
   const auto prepare = [&]() -> absl::Status {
-    RIESZ_RETURN_IF_ERROR(GuardComputing());
+    RIESZ_RETURN_IF_ERROR(GuardDevice());
     RIESZ_RETURN_IF_ERROR(ValidateResourceId(request.id, "id"));
     RIESZ_ASSIGN_OR_RETURN(making->claim, flows_.ClaimId({context.tenant, request.id}));
     RIESZ_ASSIGN_OR_RETURN(making->start, FindOperand(context, request.start, "start"));
@@ -121,7 +121,7 @@ absl::StatusOr<FlowInfo> EngineImpl::AddFlow(FlowInfo info,
 
 absl::StatusOr<FlowInfo> EngineImpl::AdvanceFlow(const CallContext& context, const std::string& id,
                                                  int64_t target_step) {
-  RIESZ_RETURN_IF_ERROR(GuardComputing());
+  RIESZ_RETURN_IF_ERROR(GuardDevice());
   if (target_step < 1 || target_step > kMaxStep) {
     return InvalidField("target_step", "in [1, 2^40]", std::to_string(target_step));
   }
@@ -139,7 +139,7 @@ void EngineImpl::CancelFlow(const CallContext& context, const std::string& id,
 
 void EngineImpl::ResetFlow(const CallContext& context, const std::string& id,
                            Callback<FlowInfo> done) {
-  if (absl::Status status = GuardComputing(); !status.ok()) return done(std::move(status));
+  if (absl::Status status = GuardDevice(); !status.ok()) return done(std::move(status));
   const auto flow = flows_.Find({context.tenant, id});
   if (!flow.ok()) return done(flow.status());
   RunOnWorker(context, [flow = *flow, done](absl::Status status) {
@@ -158,7 +158,7 @@ void EngineImpl::ForkFlow(const CallContext& context, ForkFlowRequest request,
   };
   auto forking = std::make_shared<Forking>();
   const auto prepare = [&]() -> absl::Status {
-    RIESZ_RETURN_IF_ERROR(GuardComputing());
+    RIESZ_RETURN_IF_ERROR(GuardDevice());
     RIESZ_RETURN_IF_ERROR(ValidateResourceId(request.id, "id"));
     RIESZ_ASSIGN_OR_RETURN(forking->source, flows_.Find({context.tenant, request.source_id}));
     RIESZ_ASSIGN_OR_RETURN(forking->claim, flows_.ClaimId({context.tenant, request.id}));
@@ -209,7 +209,7 @@ void EngineImpl::SnapshotFlow(const CallContext& context, const std::string& flo
     PendingEnsemble ensemble;
     Clock::Time submitted;
   };
-  if (absl::Status status = Guard(); !status.ok()) return done(std::move(status));
+  if (absl::Status status = GuardDevice(); !status.ok()) return done(std::move(status));
   const auto flow = flows_.Find({context.tenant, flow_id});
   if (!flow.ok()) return done(flow.status());
   absl::StatusOr<EnsembleStore::Claim> claim = ClaimEnsemble(context, traits);

@@ -87,8 +87,9 @@ class EngineImpl : public Engine {
 
   // The head of every call: UNAVAILABLE while draining. Drops what has expired.
   absl::Status Guard();
-  // Guard for calls that compute: UNAVAILABLE also once the device is lost.
-  absl::Status GuardComputing();
+  // Guard for calls that need the device: UNAVAILABLE also once it is lost.
+  absl::Status GuardDevice();
+  void DeviceLost(const std::string& name, const absl::Status& error);
   void SweepUploads();
   Device& device() { return *devices_.front(); }
   Interruption InterruptionOf(const CallContext& context) const;
@@ -96,7 +97,7 @@ class EngineImpl : public Engine {
                                       const std::string& field);
   absl::StatusOr<EnsembleStore::Claim> ClaimEnsemble(const CallContext& context,
                                                      const EnsembleTraits& traits);
-  // Runs `body` on the worker; a refusal reaches it as its status.
+  // Runs `body` on the worker; a refusal or the device's loss reaches it as its status.
   void RunOnWorker(const CallContext& context, std::function<void(absl::Status)> body);
   // Hands a task to the I/O executor.
   void StartFill(std::shared_ptr<FillTask> task);

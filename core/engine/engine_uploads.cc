@@ -47,6 +47,7 @@ class EngineImpl::Writer : public UploadWriter {
   absl::Status Write(int64_t offset, uint32_t crc32c,
                      std::span<const std::span<const std::byte>> pieces) override {
     if (engine_->drain_.draining()) return DrainState::Error();
+    RIESZ_RETURN_IF_ERROR(engine_->device().CheckAlive());
     const EngineOptions& options = engine_->options_;
     RIESZ_RETURN_IF_ERROR(engine_->device().Noted(
         session_->Write(offset, crc32c, pieces, options.clock->Now() + options.upload_ttl,
@@ -74,7 +75,7 @@ void EngineImpl::SweepUploads() {
 
 absl::StatusOr<UploadInfo> EngineImpl::StartUpload(const CallContext& context,
                                                    const UploadRequest& request) {
-  RIESZ_RETURN_IF_ERROR(Guard());
+  RIESZ_RETURN_IF_ERROR(GuardDevice());
   RIESZ_RETURN_IF_ERROR(ValidateShape(request.count, request.dim, "upload"));
   RIESZ_ASSIGN_OR_RETURN(EnsembleStore::Claim claim, ClaimEnsemble(context, request.traits));
   const ResourceKey key{context.tenant, NewUploadId()};
@@ -114,7 +115,7 @@ absl::StatusOr<UploadInfo> EngineImpl::StartUpload(const CallContext& context,
 
 absl::StatusOr<std::unique_ptr<UploadWriter>> EngineImpl::OpenUpload(const CallContext& context,
                                                                      const std::string& upload_id) {
-  RIESZ_RETURN_IF_ERROR(Guard());
+  RIESZ_RETURN_IF_ERROR(GuardDevice());
   RIESZ_ASSIGN_OR_RETURN(auto session, uploads_.Find({context.tenant, upload_id}));
   RIESZ_RETURN_IF_ERROR(session->AcquireWriter());
   return std::make_unique<Writer>(this, std::move(session));
@@ -130,7 +131,7 @@ absl::StatusOr<UploadInfo> EngineImpl::QueryUpload(const CallContext& context,
 absl::StatusOr<EnsembleInfo> EngineImpl::FinishUpload(const CallContext& context,
                                                       const std::string& upload_id,
                                                       uint32_t crc32c) {
-  RIESZ_RETURN_IF_ERROR(Guard());
+  RIESZ_RETURN_IF_ERROR(GuardDevice());
   const ResourceKey key{context.tenant, upload_id};
   RIESZ_ASSIGN_OR_RETURN(const auto session, uploads_.Find(key));
   absl::StatusOr<UploadSession::Sealed> sealed = session->Seal(crc32c);

@@ -44,7 +44,9 @@ bool FillTask::RunTile() {
     Refuse(ensemble_.interruption.Explain(planned == 0 ? 0 : Tiles(rows_done_), planned));
     return true;
   }
-  if (absl::Status status = buffer_ == nullptr ? Begin() : FillRows(); !status.ok()) {
+  absl::Status status = ensemble_.device->CheckAlive();
+  if (status.ok()) status = buffer_ == nullptr ? Begin() : FillRows();
+  if (!status.ok()) {
     Refuse(std::move(status));
     return true;
   }
@@ -124,7 +126,9 @@ bool AdoptTask::RunTile() {
                                           (particles_->bytes() + kTileBytes - 1) / kTileBytes));
     return true;
   }
-  if (absl::Status status = Checksum(); !status.ok()) {
+  absl::Status status = ensemble_.device->CheckAlive();
+  if (status.ok()) status = Checksum();
+  if (!status.ok()) {
     Refuse(std::move(status));
     return true;
   }

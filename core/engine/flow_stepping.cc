@@ -28,8 +28,10 @@ bool Flow::RunQuantum(Clock::Time end) {
       over = true;
       break;
     }
-    const absl::StatusOr<RunResult> result =
-        turn == Turn::kStep ? StepOnce(end, stop) : MeasureAtRest(end, stop);
+    const absl::Status alive = environment_.device->CheckAlive();
+    const absl::StatusOr<RunResult> result = !alive.ok()           ? alive
+                                             : turn == Turn::kStep ? StepOnce(end, stop)
+                                                                   : MeasureAtRest(end, stop);
     if (!result.ok()) {
       Fail(result.status());
       over = true;

@@ -18,6 +18,7 @@ class MetricsSink {
   virtual void FlowSteps(std::string_view device, int64_t steps) = 0;
   virtual void Transferred(std::string_view direction, int64_t bytes) = 0;  // "upload", "download"
   virtual void LedgerChanged(std::string_view device, int64_t used_bytes, int64_t limit_bytes) = 0;
+  virtual void DeviceUp(std::string_view device, bool up) = 0;  // false: lost
   virtual void QueueChanged(std::string_view device, int64_t jobs) = 0;
   virtual void Resources(std::string_view kind,
                          int64_t count) = 0;  // "ensembles", "flows", "uploads"

@@ -184,9 +184,7 @@ TEST_F(ComputationTest, ScratchThatDoesNotFitIsRefusedBeforeItIsAllocated) {
 
 TEST_F(ComputationTest, ALostDeviceStaysLost) {
   StartWithOperands();
-  backend->FailCall(FakeCall::kRunEnergyDistance, 0,
-                    WithDetail(absl::UnavailableError("device fake was lost"),
-                               {ErrorReason::kDeviceLost, {{"device", "fake"}}}));
+  backend->FailCall(FakeCall::kRunEnergyDistance, 0, DeviceLostError());
   for (int attempt = 0; attempt < 2; ++attempt) {
     Await<EnergyDistanceReply> distance;
     engine->ComputeEnergyDistance(context, Distance(), distance.callback());

@@ -24,6 +24,11 @@ inline ErrorReason ReasonOf(const absl::Status& status) {
   return detail.has_value() ? detail->reason : ErrorReason::kUnspecified;
 }
 
+inline absl::Status DeviceLostError() {
+  return WithDetail(absl::UnavailableError("device fake was lost"),
+                    {ErrorReason::kDeviceLost, {{"device", "fake"}}});
+}
+
 class EngineFixture : public ::testing::Test {
  protected:
   // Call first. The engine owns the backend; `backend` stays valid as long.

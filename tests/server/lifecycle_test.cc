@@ -269,6 +269,57 @@ TEST_F(LifecycleTest, HealthIsToldPerServiceAndLivenessOutlivesReadiness) {
   EXPECT_TRUE(in_flight.ok()) << "work under way finishes: " << in_flight.error_message();
 }
 
+absl::Status DeviceLostError() {
+  return WithDetail(absl::UnavailableError("the bus is silent"), {ErrorReason::kDeviceLost, {}});
+}
+
+TEST_F(LifecycleTest, TheLastDevicesLossTurnsHealthAndIsLoggedOnce) {
+  ServerOptions options;
+  options.metrics_listen = "127.0.0.1:0";
+  StartServer({}, options);
+  ASSERT_TRUE(Create("x").ok());
+  EXPECT_THAT(Scrape(server_->metrics_address()),
+              HasSubstr("riesz_device_up{device=\"fake\"} 1\n"));
+  backend_->FailCall(FakeCall::kRunEnergyDistance, 0, DeviceLostError());
+  testing::internal::CaptureStderr();
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    EXPECT_THAT(Distance("x", "x"), IsError(StatusCode::UNAVAILABLE, "DEVICE_LOST"));
+  }
+  const std::string log = testing::internal::GetCapturedStderr();
+  const size_t line = log.find("msg=\"device lost\" device=fake error=\"the bus is silent\"");
+  EXPECT_NE(line, std::string::npos) << log;
+  EXPECT_EQ(log.find("msg=\"device lost\"", line + 1), std::string::npos) << log;
+  EXPECT_EQ(Health(""), 2);
+  for (const char* name : kServiceNames) EXPECT_EQ(Health(name), 2) << name;
+  EXPECT_EQ(Health("liveness"), 1);
+  EXPECT_THAT(Create("z"), IsError(StatusCode::UNAVAILABLE, "DEVICE_LOST"));
+  EXPECT_THAT(Scrape(server_->metrics_address()),
+              HasSubstr("riesz_device_up{device=\"fake\"} 0\n"));
+  v1::GetServerInfoResponse info;
+  ASSERT_TRUE(
+      Call(info_, &v1::ServerService::Stub::GetServerInfo, v1::GetServerInfoRequest(), &info).ok());
+  EXPECT_TRUE(info.devices(0).lost());
+  ExpectAlive();
+}
+
+TEST_F(LifecycleTest, AServerWithADeviceLeftStaysServing) {
+  auto lost = std::make_unique<FakeBackend>();
+  lost->FailCall(FakeCall::kNewEnsemble, 0, DeviceLostError());
+  std::vector<std::unique_ptr<Backend>> backends;
+  backends.push_back(std::move(lost));
+  FakeBackendOptions other;
+  other.name = "other";
+  backends.push_back(std::make_unique<FakeBackend>(other));
+  ServerOptions options;
+  options.metrics_listen = "127.0.0.1:0";
+  StartServerOn(std::move(backends), options);
+  EXPECT_THAT(Create("x"), IsError(StatusCode::UNAVAILABLE, "DEVICE_LOST"));
+  EXPECT_EQ(Health(""), 1);
+  const std::string metrics = Scrape(server_->metrics_address());
+  EXPECT_THAT(metrics, HasSubstr("riesz_device_up{device=\"fake\"} 0\n"));
+  EXPECT_THAT(metrics, HasSubstr("riesz_device_up{device=\"other\"} 1\n"));
+}
+
 TEST_F(LifecycleTest, ADrainEndsWatchesAndStopsFlowsAtAStep) {
   StartServer();
   MakeFlow();

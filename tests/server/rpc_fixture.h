@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/crc32c.h"
+#include "core/error.h"
 #include "riesz/v1/discrepancy_service.grpc.pb.h"
 #include "riesz/v1/ensemble_service.grpc.pb.h"
 #include "riesz/v1/flow_service.grpc.pb.h"
@@ -46,11 +47,14 @@ inline uint32_t CrcOf(const std::string& bytes) {
 class RpcTest : public testing::Test {
  protected:
   void StartServer(FakeBackendOptions fake = {}, ServerOptions options = {}) {
-    options.listen = {"127.0.0.1:0"};
     auto backend = std::make_unique<FakeBackend>(std::move(fake));
     backend_ = backend.get();
     std::vector<std::unique_ptr<Backend>> backends;
     backends.push_back(std::move(backend));
+    StartServerOn(std::move(backends), std::move(options));
+  }
+  void StartServerOn(std::vector<std::unique_ptr<Backend>> backends, ServerOptions options) {
+    options.listen = {"127.0.0.1:0"};
     auto server = Server::Start(options, std::move(backends));
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);

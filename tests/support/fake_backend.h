@@ -44,6 +44,7 @@ enum class FakeCall {
 inline constexpr int kFakeCallCount = 14;
 
 struct FakeBackendOptions {
+  std::string name = "fake";
   int64_t chunks = 4;           // of every computation, unless pairs_per_chunk is set
   int64_t pairs_per_chunk = 0;  // > 0: an exact computation has n (n + m) / pairs_per_chunk chunks
   int64_t chunks_per_step = 1;
@@ -104,7 +105,7 @@ class FakeBackend : public Backend {
   const FakeBackendOptions& fake_options() const { return options_; }
 
   BackendReport Report() const override {
-    return {.name = "fake",
+    return {.name = options_.name,
             .description = "counts chunks",
             .threads = 1,
             .memory_bytes = options_.memory_bytes,
