@@ -103,5 +103,21 @@ TEST_F(StressTest, DrainingWhileClientsCallLosesNoAnswer) {
   EXPECT_TRUE(refused);
 }
 
+TEST_F(StressTest, AFlowDeletedWhileTheEngineDrainsIsFreedOnce) {
+  for (int round = 0; round < 50; ++round) {
+    Start();
+    ASSERT_TRUE(Generate("x").ok());
+    ASSERT_TRUE(Generate("y").ok());
+    ASSERT_TRUE(NewFlow("f").ok());
+    ASSERT_TRUE(engine->AdvanceFlow(context, "f", 1'000'000'000).ok());
+    std::thread draining([this] { engine->Drain(Clock::Time::max()); });
+    Await<std::monostate> deleted;
+    engine->DeleteFlow(context, "f", deleted.callback());
+    (void)deleted.Get();  // deleted, or refused by the drain
+    draining.join();
+    EXPECT_EQ(engine->Devices()[0].queue_depth, 0);
+  }
+}
+
 }  // namespace
 }  // namespace riesz
