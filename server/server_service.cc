@@ -16,7 +16,7 @@ ServerServiceImpl::ServerServiceImpl(const ServiceContext& context, int64_t max_
 grpc::ServerUnaryReactor* ServerServiceImpl::GetServerInfo(grpc::CallbackServerContext* context,
                                                            const v1::GetServerInfoRequest*,
                                                            v1::GetServerInfoResponse* response) {
-  return AnswerNow(service_.guard, get_server_info_, context, [&](Call&) {
+  return AnswerLater(service_.guard, get_server_info_, context, [&](PendingUnary& pending) {
     response->set_version(kVersion);
     response->set_commit(kCommit);
     for (const DeviceInfo& device : service_.engine.Devices()) {
@@ -25,8 +25,14 @@ grpc::ServerUnaryReactor* ServerServiceImpl::GetServerInfo(grpc::CallbackServerC
     FillLimits(response);
     response->set_durability(v1::DURABILITY_EPHEMERAL);
     ToProto(start_time_, response->mutable_start_time());
-    for (const std::string& name : service_.engine.DataSets()) response->add_data_sets(name);
-    return absl::OkStatus();
+    service_.engine.DataSets(
+        pending.call().MakeContext(),
+        [&pending, response](const absl::StatusOr<std::vector<std::string>>& names) {
+          if (names.ok()) {
+            for (const std::string& name : *names) response->add_data_sets(name);
+          }
+          pending.Done(names.status());
+        });
   });
 }
 

@@ -138,9 +138,18 @@ std::vector<DeviceInfo> EngineImpl::Devices() const {
   return devices;
 }
 
-std::vector<std::string> EngineImpl::DataSets() const {
-  if (options_.data_dir.empty()) return {};
-  return ListDatasets(options_.data_dir);
+void EngineImpl::DataSets(const CallContext& context, Callback<std::vector<std::string>> done) {
+  if (absl::Status status = Guard(); !status.ok()) return done(std::move(status));
+  if (options_.data_dir.empty()) return done(std::vector<std::string>());
+  absl::Status submitted = io_.Submit([this, done, interruption = InterruptionOf(context)] {
+    if (interruption.Due()) {
+      done(interruption.Explain(0, 0));
+    } else {
+      done(ListDatasets(options_.data_dir));
+    }
+    return true;
+  });
+  if (!submitted.ok()) done(std::move(submitted));
 }
 
 void EngineImpl::Drain(Clock::Time deadline) {

@@ -141,7 +141,9 @@ class Engine {
 
   // --- the engine itself ---
   virtual std::vector<DeviceInfo> Devices() const = 0;
-  virtual std::vector<std::string> DataSets() const = 0;
+  // Names of the data sets that can be read now, sorted. Looked up on an I/O thread, behind what
+  // waits there.
+  virtual void DataSets(const CallContext& context, Callback<std::vector<std::string>> done) = 0;
   virtual const EngineOptions& options() const = 0;
   // Refuses new work (UNAVAILABLE), lets computations finish until `deadline`, stops flows at a
   // step boundary, and returns when every worker is at rest. Idempotent.

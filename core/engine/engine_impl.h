@@ -78,7 +78,7 @@ class EngineImpl : public Engine {
                                                        std::function<void()> on_change) override;
 
   std::vector<DeviceInfo> Devices() const override;
-  std::vector<std::string> DataSets() const override;
+  void DataSets(const CallContext& context, Callback<std::vector<std::string>> done) override;
   const EngineOptions& options() const override { return options_; }
   void Drain(Clock::Time deadline) override;
 

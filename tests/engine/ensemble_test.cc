@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <future>
+#include <thread>
 
 #include "core/dataset/dataset.h"
 #include "core/random.h"
@@ -166,7 +168,10 @@ TEST_F(EnsembleTest, DisjointRangesOfOneSeedAreDisjointSamplesOfTheDataSet) {
   EngineOptions options;
   options.data_dir = dir.string();
   Start({}, options);
-  const std::string name = engine->DataSets().at(0);
+  Await<std::vector<std::string>> names;
+  engine->DataSets(context, names.callback());
+  ASSERT_THAT(*names.Get(), ElementsAre("ten.npy"));
+  const std::string name = "ten.npy";
   const auto take = [&](const std::string& id, int64_t offset, int64_t count) {
     return Create({.id = id},
                   DataSetSource{.name = name, .count = count, .seed = 3, .offset = offset});
@@ -224,6 +229,17 @@ TEST_F(DataSetTest, OneThatIsKeptIsInTheLedgerAndGivesWayToOthers) {
   EXPECT_EQ(UsedBytes(), 40'000 + 40) << "kept: nothing makes room for that";
   ASSERT_TRUE(Generate("z", 25'000, 1).ok()) << "100,000 bytes";
   EXPECT_EQ(UsedBytes(), 100'000 + 40);
+}
+
+TEST_F(DataSetTest, NamesAreLookedUpByIoThreads) {
+  StartWithPoints(1, 1);
+  // The callback stands for the look-up: it runs where that does.
+  std::promise<std::thread::id> where;
+  engine->DataSets(context, [&](const absl::StatusOr<std::vector<std::string>>& names) {
+    EXPECT_THAT(*names, ElementsAre("points.npy"));
+    where.set_value(std::this_thread::get_id());
+  });
+  EXPECT_NE(where.get_future().get(), std::this_thread::get_id());
 }
 
 TEST_F(DataSetTest, AReadingStopsAtItsDeadline) {
