@@ -1,8 +1,14 @@
 #include "server/metrics.h"
 
+#include <netdb.h>
 #include <prometheus/exposer.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <chrono>
 #include <exception>
+#include <stop_token>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "server/build_info.h"
@@ -41,6 +47,23 @@ Labels DeviceLabel(std::string_view device) { return {{"device", std::string(dev
 
 Labels OperationLabels(std::string_view operation, std::string_view device) {
   return {{"operation", std::string(operation)}, {"device", std::string(device)}};
+}
+
+// Connects to HOST:PORT and leaves. Whether anybody answers does not matter.
+void Knock(const std::string& address) {
+  std::string host = address.substr(0, address.rfind(':'));
+  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+  const std::string port = address.substr(address.rfind(':') + 1);
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (getaddrinfo(host.c_str(), port.c_str(), &hints, &found) != 0) return;
+  const int fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd >= 0) {
+    (void)connect(fd, found->ai_addr, found->ai_addrlen);
+    close(fd);
+  }
+  freeaddrinfo(found);
 }
 
 }  // namespace
@@ -206,20 +229,34 @@ absl::StatusOr<std::unique_ptr<MetricsEndpoint>> MetricsEndpoint::Start(
   try {
     auto exposer = std::make_unique<prometheus::Exposer>(address, /*num_threads=*/1);
     exposer->RegisterCollectable(registry);
-    return std::unique_ptr<MetricsEndpoint>(
-        new MetricsEndpoint(std::move(exposer), std::move(registry)));
+    return std::unique_ptr<MetricsEndpoint>(new MetricsEndpoint(
+        address.substr(0, address.rfind(':')), std::move(exposer), std::move(registry)));
   } catch (const std::exception& error) {
     return absl::UnavailableError(
         absl::StrCat("metrics cannot be served on ", address, ": ", error.what()));
   }
 }
 
-MetricsEndpoint::MetricsEndpoint(std::unique_ptr<prometheus::Exposer> exposer,
+MetricsEndpoint::MetricsEndpoint(std::string host, std::unique_ptr<prometheus::Exposer> exposer,
                                  std::shared_ptr<prometheus::Registry> registry)
-    : registry_(std::move(registry)), exposer_(std::move(exposer)) {}
+    : host_(std::move(host)), registry_(std::move(registry)), exposer_(std::move(exposer)) {}
 
-MetricsEndpoint::~MetricsEndpoint() = default;
+// civetweb's listening thread looks whether it should stop every two seconds
+// (SOCKET_TIMEOUT_QUANTUM, fixed when the library is built) or when somebody connects. So somebody
+// does, until it has seen it.
+MetricsEndpoint::~MetricsEndpoint() {
+  const std::string own = address();
+  std::jthread knocking([&own](const std::stop_token& stopped) {
+    while (!stopped.stop_requested()) {
+      Knock(own);
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  });
+  exposer_ = nullptr;
+}
 
-int MetricsEndpoint::port() const { return exposer_->GetListeningPorts().front(); }
+std::string MetricsEndpoint::address() const {
+  return absl::StrCat(host_, ":", exposer_->GetListeningPorts().front());
+}
 
 }  // namespace riesz

@@ -91,12 +91,13 @@ class MetricsEndpoint {
   static absl::StatusOr<std::unique_ptr<MetricsEndpoint>> Start(
       const std::string& address, std::shared_ptr<prometheus::Registry> registry);
   ~MetricsEndpoint();
-  int port() const;
+  std::string address() const;  // as asked for, with the port that was chosen
 
  private:
-  MetricsEndpoint(std::unique_ptr<prometheus::Exposer> exposer,
+  MetricsEndpoint(std::string host, std::unique_ptr<prometheus::Exposer> exposer,
                   std::shared_ptr<prometheus::Registry> registry);
 
+  const std::string host_;
   std::shared_ptr<prometheus::Registry> registry_;  // the exposer holds it weakly
   std::unique_ptr<prometheus::Exposer> exposer_;
 };

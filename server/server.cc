@@ -99,7 +99,6 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
       std::make_unique<ServerServiceImpl>(context, options.max_message_bytes, options.max_calls));
   RIESZ_RETURN_IF_ERROR(server->Listen(options));
   if (!options.metrics_listen.empty()) {
-    server->metrics_host_ = options.metrics_listen.substr(0, options.metrics_listen.rfind(':'));
     RIESZ_ASSIGN_OR_RETURN(
         server->metrics_endpoint_,
         MetricsEndpoint::Start(options.metrics_listen, server->metrics_->registry()));
@@ -157,8 +156,7 @@ void Server::DeviceLost(const std::string& device, const absl::Status& error,
 }
 
 std::string Server::metrics_address() const {
-  if (metrics_endpoint_ == nullptr) return "";
-  return absl::StrCat(metrics_host_, ":", metrics_endpoint_->port());
+  return metrics_endpoint_ == nullptr ? "" : metrics_endpoint_->address();
 }
 
 void Server::Drain(std::chrono::milliseconds timeout) {

@@ -65,7 +65,6 @@ class Server {
   std::vector<std::unique_ptr<grpc::Service>> services_;
   std::unique_ptr<grpc::Server> grpc_server_;
   std::unique_ptr<MetricsEndpoint> metrics_endpoint_;
-  std::string metrics_host_;
   std::vector<std::string> addresses_;
 };
 
