@@ -137,8 +137,7 @@ absl::StatusOr<std::vector<int32_t>> ReadLabels(const std::string& path, const R
   return labels;
 }
 
-absl::StatusOr<Dataset> ReadDataset(const std::string& data_dir, const std::string& name,
-                                    const std::string& split, const ReadWatch& watch) {
+absl::Status CheckDatasetName(const std::string& name, const std::string& split) {
   // The name comes from a client and the directory is the operator's: no way out of it.
   if (name.empty() || name[0] == '.' || absl::StrContains(name, "/") ||
       absl::StrContains(name, "..") || absl::StrContains(name, std::string(1, '\0'))) {
@@ -147,6 +146,12 @@ absl::StatusOr<Dataset> ReadDataset(const std::string& data_dir, const std::stri
   if (split != "train" && split != "test") {
     return InvalidField("data_set.split", "train or test", split);
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Dataset> ReadDataset(const std::string& data_dir, const std::string& name,
+                                    const std::string& split, const ReadWatch& watch) {
+  RIESZ_RETURN_IF_ERROR(CheckDatasetName(name, split));
   const fs::path folder = fs::path(data_dir) / name;
   if (IsDirectory(folder)) {
     const auto images = IdxFile(folder, split, "images", 3);

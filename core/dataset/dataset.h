@@ -40,8 +40,11 @@ absl::StatusOr<Dataset> ReadFile(const std::string& path, const ReadWatch& watch
 absl::StatusOr<std::vector<int32_t>> ReadLabels(const std::string& path,
                                                 const ReadWatch& watch = {});
 
+// INVALID_ARGUMENT for a name with '/' or "..", or one that begins with '.', and for a split that
+// is neither "train" nor "test": no name leads out of the directory or means all of it.
+absl::Status CheckDatasetName(const std::string& name, const std::string& split);
 // A data set by name under a directory: a folder with IDX pairs (train-…, t10k-…) or CIFAR-10
-// batches, or a file. `split` is "train" or "test". A name with '/' or ".." is INVALID_ARGUMENT.
+// batches, or a file. CheckDatasetName's errors; NOT_FOUND.
 absl::StatusOr<Dataset> ReadDataset(const std::string& data_dir, const std::string& name,
                                     const std::string& split, const ReadWatch& watch = {});
 // Names found under a directory, sorted.

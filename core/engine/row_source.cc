@@ -100,9 +100,11 @@ absl::StatusOr<RowSource> GeneratorRows(const GeneratorSource& source) {
 absl::StatusOr<std::shared_ptr<const Dataset>> DataSetCache::Read(
     const std::string& name, const std::string& split, Ledger& ledger,
     const Interruption& interruption) {
-  // A hostile name is refused by ReadDataset; only names it accepts are looked at here.
-  const bool plain = name.find('/') == std::string::npos && name.find("..") == std::string::npos;
-  const std::string stamp = plain ? Stamp(data_dir_, name) : std::string();
+  // An empty path would be the directory that the server was started in.
+  if (data_dir_.empty()) return NotFoundError("data set", name);
+  // Before the files of a hostile name are looked at.
+  RIESZ_RETURN_IF_ERROR(CheckDatasetName(name, split));
+  const std::string stamp = Stamp(data_dir_, name);
   if (auto found = Find(name, split, stamp); found != nullptr) return found;
   Reservation memory;
   const auto reserve = [&](int64_t bytes) -> absl::Status {

@@ -231,6 +231,16 @@ TEST_F(DataSetTest, OneThatIsKeptIsInTheLedgerAndGivesWayToOthers) {
   EXPECT_EQ(UsedBytes(), 100'000 + 40);
 }
 
+TEST_F(DataSetTest, WithoutADirectoryNoFileIsRead) {
+  StartWithPoints(1, 1);
+  Start();  // without
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(dir_);
+  const auto refused = Create({.id = "c"}, DataSetSource{.name = "points"});
+  std::filesystem::current_path(before);
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kNotFound) << refused.status();
+}
+
 TEST_F(DataSetTest, NamesAreLookedUpByIoThreads) {
   StartWithPoints(1, 1);
   // The callback stands for the look-up: it runs where that does.
