@@ -15,9 +15,11 @@
 namespace riesz {
 namespace {
 
-// At the height of choosing rows: each may be in the list of wanted ones (8 bytes), in the random
-// order (8), in that order's table of swaps (48), in the choice (8) and in the labels (4).
-constexpr int64_t kChoosingBytesPerRow = 76;
+// Choosing rows needs 8 bytes for each row of the data set (the list of those wanted), and for each
+// up to the last one taken: its place in the random order (8), in that order's table of swaps (48),
+// in the choice (8), and its label (4).
+constexpr int64_t kListingBytesPerRow = 8;
+constexpr int64_t kChoosingBytesPerRow = 68;
 
 int64_t Bytes(const Dataset& data) {
   return static_cast<int64_t>(data.rows.bytes() + data.labels.size() * sizeof(int32_t));
@@ -158,9 +160,9 @@ absl::StatusOr<RowSource> DataSetRows(DataSetCache& cache, const DataSetSource& 
   RIESZ_ASSIGN_OR_RETURN(const std::shared_ptr<const Dataset> data,
                          cache.Read(source.name, source.split, ledger, interruption));
   RowSource rows;
+  const std::string what = "choosing rows of data set '" + source.name + "'";
   RIESZ_ASSIGN_OR_RETURN(rows.memory,
-                         ledger.Reserve(kChoosingBytesPerRow * data->rows.rows(),
-                                        "choosing rows of data set '" + source.name + "'"));
+                         ledger.Reserve(kListingBytesPerRow * data->rows.rows(), what));
   RIESZ_ASSIGN_OR_RETURN(const std::vector<int64_t> eligible, RowsWithLabels(*data, source.labels));
   const auto total = static_cast<int64_t>(eligible.size());
   if (source.offset < 0 || source.count < 0 || source.offset >= total ||
@@ -169,6 +171,8 @@ absl::StatusOr<RowSource> DataSetRows(DataSetCache& cache, const DataSetSource& 
   }
   const uint64_t seed = source.seed.has_value() ? *source.seed : RandomSeed();
   const int64_t end = source.count == 0 ? total : source.offset + source.count;
+  RIESZ_ASSIGN_OR_RETURN(Reservation choosing, ledger.Reserve(kChoosingBytesPerRow * end, what));
+  rows.memory.Merge(std::move(choosing));
   const std::vector<int64_t> order = ChooseRows(seed, total, end);
   std::vector<int64_t> chosen;
   chosen.reserve(static_cast<size_t>(end - source.offset));
@@ -185,7 +189,7 @@ absl::StatusOr<RowSource> DataSetRows(DataSetCache& cache, const DataSetSource& 
       rows.labels.push_back(data->labels[static_cast<size_t>(row)]);
     }
   }
-  rows.memory.ShrinkTo(8 * rows.count);
+  rows.memory.ShrinkTo(rows.count * int64_t{sizeof(int64_t)});
   if (data->shape.has_value()) {
     rows.sample_shape = SampleShape{.channels = data->shape->channels,
                                     .height = data->shape->height,

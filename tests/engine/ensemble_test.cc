@@ -220,7 +220,7 @@ TEST_F(DataSetTest, OneThatDoesNotFitIsRefusedBeforeItIsRead) {
 }
 
 TEST_F(DataSetTest, OneThatIsKeptIsInTheLedgerAndGivesWayToOthers) {
-  // 40,000 bytes, and while rows are chosen 76,000 beside them.
+  // 40,000 bytes, and while a row is chosen 8,068 beside them.
   StartWithPoints(1000, 10, 120'000);
   ASSERT_TRUE(Create({.id = "c"}, DataSetSource{.name = "points", .count = 1}).ok());
   EXPECT_EQ(UsedBytes(), 40'000 + 40);
