@@ -204,8 +204,11 @@ class DataSetTest : public EnsembleTest {
     options.memory_limit_bytes = memory_limit_bytes;
     Start({}, options);
   }
+  // Tests run beside each other.
   const std::filesystem::path dir_ =
-      std::filesystem::path(::testing::TempDir()) / "riesz_engine_points";
+      std::filesystem::path(::testing::TempDir()) /
+      (std::string("riesz_engine_") +
+       ::testing::UnitTest::GetInstance()->current_test_info()->name());
 };
 
 TEST_F(DataSetTest, OneThatDoesNotFitIsRefusedBeforeItIsRead) {
