@@ -12,6 +12,7 @@
 #include "client/client_call.h"
 #include "client/grpc_error.h"
 #include "client/resume.h"
+#include "core/large_memory.h"
 #include "core/status_macros.h"
 
 namespace riesz {
@@ -50,6 +51,7 @@ absl::Status Receive(ByteStream& stream, grpc::ByteBuffer& next,
                      google::protobuf::MessageLite* header, const OnHeader& on_header,
                      int64_t* received, const std::function<void(int64_t)>& progress) {
   std::optional<std::span<std::byte>> out;
+  PageFeeder pages;
   stream.StartRead(&next);
   absl::Status failure;
   while (stream.Wait()) {
@@ -58,6 +60,7 @@ absl::Status Receive(ByteStream& stream, grpc::ByteBuffer& next,
     // The next message arrives while this one is copied.
     next.Clear();
     stream.StartRead(&next);
+    pages.ReadyUntil(static_cast<size_t>(*received) + message.Length());
     const auto chunk =
         DecodeChunk(message, header,
                     out ? out->subspan(static_cast<size_t>(*received)) : std::span<std::byte>());
@@ -77,6 +80,7 @@ absl::Status Receive(ByteStream& stream, grpc::ByteBuffer& next,
         break;
       }
       out = *place;
+      pages = PageFeeder(*out);
     }
     *received += static_cast<int64_t>(chunk->bytes);
     if (progress && chunk->bytes > 0) progress(*received);

@@ -14,6 +14,8 @@ constexpr uint32_t kPolynomial = 0x82f63b78;
 // Bytes of one of the three interleaved streams. Joining them costs eight table look-ups a round:
 // nothing beside 3 KiB.
 constexpr size_t kStreamBytes = 1024;
+constexpr size_t kRoundBytes = 3 * kStreamBytes;
+constexpr size_t kCacheLine = 64;
 
 // Product of two polynomials modulo the CRC's, bit-reflected: x^0 is the top bit. (zlib's crc32.c.)
 constexpr uint32_t Multiply(uint32_t a, uint32_t b) {
@@ -96,43 +98,69 @@ uint32_t ShiftStream(uint32_t crc) {
          kShift[3][crc >> 24];
 }
 
+// One round: three streams side by side. The next round's lines are asked for on the way (12 to 19
+// GB/s from memory). Copies are stored past the cache: fetching lines only to overwrite them made a
+// copy of megabytes three times as slow (5.7 against 16.5 GB/s).
 template <bool kCopy>
-__attribute__((target("sse4.2"))) uint32_t SseUpdate(uint32_t crc, const std::byte* src, size_t n,
-                                                     std::byte* dst) {
-  uint64_t a = crc;
+__attribute__((target("sse4.2"), always_inline)) inline uint64_t SseRound(uint64_t a,
+                                                                          const std::byte* src,
+                                                                          std::byte* dst) {
   const auto word = [&](size_t at) __attribute__((always_inline)) {
     uint64_t bits;
     std::memcpy(&bits, src + at, sizeof(bits));
-    if constexpr (kCopy) std::memcpy(dst + at, &bits, sizeof(bits));
+    if constexpr (kCopy) {
+      _mm_stream_si64(reinterpret_cast<long long*>(dst + at), static_cast<long long>(bits));
+    }
     return bits;
   };
-  const auto advance = [&](size_t bytes) __attribute__((always_inline)) {
-    src += bytes;
-    n -= bytes;
-    if constexpr (kCopy) dst += bytes;
-  };
-  while (n >= 3 * kStreamBytes) {
-    uint64_t b = 0, c = 0;
-    for (size_t i = 0; i < kStreamBytes; i += 8) {
+  uint64_t b = 0, c = 0;
+  for (size_t line = 0; line < kStreamBytes; line += kCacheLine) {
+    for (size_t stream = 0; stream < 3; ++stream) {
+      _mm_prefetch(reinterpret_cast<const char*>(src) + kRoundBytes + stream * kStreamBytes + line,
+                   _MM_HINT_T0);
+    }
+    for (size_t i = line; i < line + kCacheLine; i += 8) {
       a = _mm_crc32_u64(a, word(i));
       b = _mm_crc32_u64(b, word(kStreamBytes + i));
       c = _mm_crc32_u64(c, word(2 * kStreamBytes + i));
     }
-    a = ShiftStream(static_cast<uint32_t>(a)) ^ static_cast<uint32_t>(b);
-    a = ShiftStream(static_cast<uint32_t>(a)) ^ static_cast<uint32_t>(c);
-    advance(3 * kStreamBytes);
   }
-  while (n >= 8) {
-    a = _mm_crc32_u64(a, word(0));
-    advance(8);
+  a = ShiftStream(static_cast<uint32_t>(a)) ^ static_cast<uint32_t>(b);
+  return ShiftStream(static_cast<uint32_t>(a)) ^ static_cast<uint32_t>(c);
+}
+
+template <bool kCopy>
+__attribute__((target("sse4.2"))) uint32_t SseUpdate(uint32_t crc, const std::byte* src, size_t n,
+                                                     std::byte* dst) {
+  uint64_t a = crc;
+  const auto take = [&](size_t bytes) __attribute__((always_inline)) {
+    src += bytes;
+    n -= bytes;
+    if constexpr (kCopy) dst += bytes;
+  };
+  const bool rounds = n >= kRoundBytes + kCacheLine;
+  if (rounds && kCopy) {
+    // Whole lines from here on: a line stored in parts would go to memory twice.
+    for (; reinterpret_cast<uintptr_t>(dst) % kCacheLine != 0; take(1)) {
+      a = _mm_crc32_u8(static_cast<uint32_t>(a), static_cast<uint8_t>(*src));
+      *dst = *src;
+    }
   }
-  crc = static_cast<uint32_t>(a);
-  while (n > 0) {
-    crc = _mm_crc32_u8(crc, static_cast<uint8_t>(*src));
+  if (rounds) {
+    for (; n >= kRoundBytes; take(kRoundBytes)) a = SseRound<kCopy>(a, src, dst);
+    if constexpr (kCopy) _mm_sfence();  // such stores heed no lock that is released later
+  }
+  for (; n >= 8; take(8)) {
+    uint64_t bits;
+    std::memcpy(&bits, src, sizeof(bits));
+    if constexpr (kCopy) std::memcpy(dst, &bits, sizeof(bits));
+    a = _mm_crc32_u64(a, bits);
+  }
+  for (; n > 0; take(1)) {
+    a = _mm_crc32_u8(static_cast<uint32_t>(a), static_cast<uint8_t>(*src));
     if constexpr (kCopy) *dst = *src;
-    advance(1);
   }
-  return crc;
+  return static_cast<uint32_t>(a);
 }
 
 uint32_t Update(uint32_t crc, const std::byte* src, size_t n, std::byte* dst) {

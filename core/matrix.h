@@ -1,13 +1,13 @@
 // A row-major float32 matrix: particles (n, d), projections (p, n), directions (p, d).
 //
 // Thread safety: as for a standard container. A Matrix owns its memory, 64-byte aligned so that
-// vector loads never split a cache line; a MatrixView borrows memory that must outlive it.
+// vector loads never split a cache line, in huge pages where it is large and the system grants
+// them; a MatrixView borrows memory that must outlive it.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <new>
 #include <span>
 #include <utility>
 
@@ -47,6 +47,7 @@ class Matrix {
   }
 
   // The same size, memory left as the allocator gave it: for buffers that are written before read.
+  // Throws std::bad_alloc, as the constructor does.
   static Matrix Uninitialized(int64_t rows, int64_t cols);
   static Matrix CopyOf(MatrixView view);
 
@@ -61,10 +62,11 @@ class Matrix {
   MatrixView view() const { return {data_.get(), rows_, cols_}; }
 
  private:
-  struct AlignedDelete {
-    void operator()(float* p) const { ::operator delete[](p, std::align_val_t(kAlignment)); }
+  struct Free {
+    size_t bytes;
+    void operator()(float* p) const;
   };
-  std::unique_ptr<float[], AlignedDelete> data_;
+  std::unique_ptr<float[], Free> data_;
   int64_t rows_ = 0;
   int64_t cols_ = 0;
 };

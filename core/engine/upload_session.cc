@@ -15,6 +15,9 @@
 namespace riesz {
 namespace {
 
+// Bytes that are copied and then scanned while the first-level cache still has them.
+constexpr size_t kCachedBytes = size_t{24} << 10;
+
 int64_t ParticleBytes(const UploadRequest& request) { return request.count * request.dim * 4; }
 
 std::string Hex(uint32_t crc) {
@@ -107,13 +110,13 @@ absl::StatusOr<uint32_t> UploadSession::CopyIn(int64_t offset,
   for (std::span<const std::byte> piece : pieces) {
     while (!piece.empty()) {
       while (room->empty()) ++room;
-      const auto part = piece.first(std::min(piece.size(), room->size()));
+      const auto part = piece.first(std::min({piece.size(), room->size(), kCachedBytes}));
       crc = CopyAndCrc32c(room->data(), part, crc);
+      if (room == rooms.begin()) scan.Scan(part);
       piece = piece.subspan(part.size());
       *room = room->subspan(part.size());
     }
   }
-  scan.Scan(particles);
   if (to_particles > 0) RIESZ_RETURN_IF_ERROR(held.buffer->Commit());
   return crc;
 }

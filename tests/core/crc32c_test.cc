@@ -19,8 +19,10 @@ std::vector<std::byte> Bytes(size_t size) {
   return bytes;
 }
 
-// Sizes around the borders of the interleaved rounds (3 * 1024) and of words.
-const size_t kSizes[] = {0, 1, 7, 8, 9, 31, 3071, 3072, 3073, 3080, 6144, 10000, 100001};
+// Sizes around the borders of words, of the interleaved rounds (3 * 1024), and of a round and the
+// line that may be spent on alignment.
+const size_t kSizes[] = {0,    1,    7,    8,    9,    31,   3071,  3072,
+                         3073, 3080, 3135, 3136, 3137, 6144, 10000, 100001};
 
 TEST(Crc32cTest, KnownValues) {
   const auto crc = [](const std::string& text) { return Crc32c(std::as_bytes(std::span(text))); };

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/backend/backend.h"
+#include "core/large_memory.h"
 #include "core/matrix.h"
 
 namespace riesz::cpu {
@@ -27,15 +28,15 @@ class CpuEnsemble final : public DeviceEnsemble {
 
 class CpuEnsembleBuffer final : public EnsembleBuffer {
  public:
-  explicit CpuEnsembleBuffer(Matrix particles) : particles_(std::move(particles)) {}
+  explicit CpuEnsembleBuffer(Matrix particles)
+      : particles_(std::move(particles)), pages_(Bytes()) {}
   absl::StatusOr<std::span<std::byte>> Map(int64_t offset, int64_t size) override {
     const auto bytes = static_cast<int64_t>(particles_.bytes());
     if (offset < 0 || size < 0 || size > bytes || offset > bytes - size) {
       return absl::OutOfRangeError("the range lies outside the ensemble");
     }
-    return std::as_writable_bytes(
-               std::span(particles_.data(), static_cast<size_t>(particles_.size())))
-        .subspan(static_cast<size_t>(offset), static_cast<size_t>(size));
+    pages_.ReadyUntil(static_cast<size_t>(offset + size));
+    return Bytes().subspan(static_cast<size_t>(offset), static_cast<size_t>(size));
   }
   absl::Status Commit() override { return absl::OkStatus(); }
   absl::StatusOr<std::shared_ptr<const DeviceEnsemble>> Seal() override {
@@ -43,7 +44,13 @@ class CpuEnsembleBuffer final : public EnsembleBuffer {
   }
 
  private:
+  std::span<std::byte> Bytes() {
+    return std::as_writable_bytes(
+        std::span(particles_.data(), static_cast<size_t>(particles_.size())));
+  }
+
   Matrix particles_;
+  PageFeeder pages_;
 };
 
 // The rows of an ensemble that a cpu backend made.
