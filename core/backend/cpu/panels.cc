@@ -1,14 +1,11 @@
 #include "core/backend/cpu/panels.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <cstdlib>
-#include <cstring>
-#include <map>
-#include <mutex>
 #include <new>
 #include <utility>
+
+#include "core/large_memory.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/backend/cpu/panels.cc"
@@ -160,79 +157,34 @@ void PackCoordinateStrip(const float* directions, int64_t count, int64_t dim, in
 
 namespace {
 
-constexpr int64_t kHugePage = int64_t{2} << 20;
-
-// Memory of buffers that are gone, kept for the next of the same size: an operation of the same
-// shape follows as a rule, and zeroing fresh pages was 7 % of a 10k x 784 gradient.
-class IdleMemory {
- public:
-  void* Take(int64_t bytes) {
-    std::lock_guard lock(mutex_);
-    const auto found = idle_.find(bytes);
-    if (found == idle_.end()) return nullptr;
-    void* memory = found->second;
-    idle_.erase(found);
-    idle_bytes_ -= bytes;
-    return memory;
-  }
-  // Keeps `memory` and returns true, unless that would pass the bound.
-  bool Keep(void* memory, int64_t bytes) {
-    std::lock_guard lock(mutex_);
-    if (idle_bytes_ + bytes > Buffer::kMaxIdleBytes) return false;
-    idle_.emplace(bytes, memory);
-    idle_bytes_ += bytes;
-    return true;
-  }
-  void Drop() {
-    std::lock_guard lock(mutex_);
-    for (const auto& [bytes, memory] : idle_) std::free(memory);
-    idle_.clear();
-    idle_bytes_ = 0;
-  }
-
- private:
-  std::mutex mutex_;
-  std::multimap<int64_t, void*> idle_;
-  int64_t idle_bytes_ = 0;
-};
-
-IdleMemory& Idle() {
-  static IdleMemory& idle = *new IdleMemory;  // buffers may die after static destructors ran
-  return idle;
-}
-
-void* Allocate(int64_t bytes) {
-  const bool huge = bytes >= kHugePage;
-  void* memory =
-      std::aligned_alloc(huge ? static_cast<size_t>(kHugePage) : 64, static_cast<size_t>(bytes));
-  // Advice: without it everything works, slower.
-  if (memory != nullptr && huge) madvise(memory, static_cast<size_t>(bytes), MADV_HUGEPAGE);
-  return memory;
-}
+// From here on a buffer's memory is kept for the next of its size: an operation of the same shape
+// follows as a rule, and zeroing fresh pages was 7 % of a 10k x 784 gradient.
+constexpr int64_t kKeptBytes = 256 << 10;
+constexpr int64_t kLine = 64;
 
 }  // namespace
 
 int64_t Buffer::Bytes(int64_t floats) {
   const int64_t bytes = floats * static_cast<int64_t>(sizeof(float));
-  const int64_t unit = bytes >= kHugePage ? kHugePage : 64;
-  return (bytes + unit - 1) / unit * unit;
+  return (bytes + kLine - 1) / kLine * kLine;
 }
 
 Buffer::Buffer(int64_t floats) : size_(floats) {
   if (floats == 0) return;
-  const int64_t bytes = Bytes(floats);
-  void* memory = Idle().Take(bytes);
-  if (memory == nullptr) memory = Allocate(bytes);
-  if (memory == nullptr) {
-    Idle().Drop();
-    memory = Allocate(bytes);
-  }
+  const auto bytes = static_cast<size_t>(Bytes(floats));
+  void* memory = bytes >= kKeptBytes ? AllocateLarge(bytes) : std::aligned_alloc(kLine, bytes);
   if (memory == nullptr) throw std::bad_alloc();
   data_ = static_cast<float*>(memory);
 }
 
 Buffer::~Buffer() {
-  if (data_ != nullptr && !Idle().Keep(data_, Bytes(size_))) std::free(data_);
+  if (data_ == nullptr) return;
+  const auto bytes = static_cast<size_t>(Bytes(size_));
+  if (bytes >= kKeptBytes) {
+    FreeLarge(data_, bytes);
+  } else {
+    std::free(data_);
+  }
 }
 
 Buffer::Buffer(Buffer&& other) noexcept

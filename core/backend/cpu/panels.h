@@ -45,13 +45,9 @@ void PackCoordinateStrip(const float* directions, int64_t count, int64_t dim, in
                          float* strips);
 inline int64_t StripCount(int64_t columns) { return (columns + kStripWidth - 1) / kStripWidth; }
 
-// Memory for floats that large products run over, content undefined: on huge pages where the system
-// grants them (a panel product touches a new 4 KiB page every few vectors). A buffer's memory
-// outlives it for the next of the same size, within kMaxIdleBytes for the process.
+// Memory for floats that large products run over, content undefined (core/large_memory.h).
 class Buffer {
  public:
-  static constexpr int64_t kMaxIdleBytes = int64_t{512} << 20;
-
   Buffer() = default;
   explicit Buffer(int64_t floats);
   ~Buffer();

@@ -16,12 +16,18 @@ constexpr int64_t kTileFlops = int64_t{600} << 20;
 constexpr int64_t kChunkFloats = int64_t{10} << 20;
 constexpr int64_t kMinChunkSlices = 264;
 constexpr int64_t kMaxChunkSlices = 1020;
+// Fewer than the minimum where so many floats would not hold it: 10^7 particles on either side must
+// not ask for 20 GB of scratch.
+constexpr int64_t kMaxChunkFloats = int64_t{256} << 20;
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 int64_t MaxChunkSlices(ProblemShape shape) {
-  const int64_t fitting = kChunkFloats / (shape.n + shape.m) / kStripWidth * kStripWidth;
-  return std::clamp(fitting, kMinChunkSlices, kMaxChunkSlices);
+  const auto fitting = [&](int64_t floats) {
+    return floats / (shape.n + shape.m) / kStripWidth * kStripWidth;
+  };
+  const int64_t least = std::clamp(fitting(kMaxChunkFloats), kStripWidth, kMinChunkSlices);
+  return std::clamp(fitting(kChunkFloats), least, kMaxChunkSlices);
 }
 
 }  // namespace
