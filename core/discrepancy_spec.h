@@ -26,6 +26,8 @@ struct EnergyDistanceSpec {
   Estimator estimator = Estimator::kV;
   double exponent = 1;       // 0 < r < 2; r = 1 when sliced
   DirectionSpec directions;  // read when sliced
+  // Directions are those of (directions.seed, round): rounds are independent of each other.
+  int64_t round = 0;
 };
 
 struct EnergyDistance {

@@ -255,6 +255,11 @@ absl::StatusOr<EnergyDistanceRequest> FromProto(const v1::ComputeEnergyDistanceR
   RIESZ_ASSIGN_OR_RETURN(out.estimator, EstimatorFrom(request.estimator()));
   RIESZ_ASSIGN_OR_RETURN(out.exponent, ExponentFrom(request.exponent()));
   RIESZ_ASSIGN_OR_RETURN(out.directions, FromProto(request.directions(), "directions"));
+  if (request.has_error_target()) {
+    const v1::ErrorTarget& target = request.error_target();
+    out.error_target = ErrorTarget{.absolute = target.absolute(), .relative = target.relative()};
+    if (target.max_slices() != 0) out.error_target->max_slices = target.max_slices();
+  }
   return out;
 }
 

@@ -1,5 +1,6 @@
 #include <chrono>
 
+#include "core/wasserstein_bound.h"
 #include "server/convert.h"
 
 namespace riesz {
@@ -106,6 +107,9 @@ void ToProto(const EnergyDistanceReply& reply, v1::ComputeEnergyDistanceResponse
   out->set_compute_seconds(reply.times.compute_seconds);
   out->set_queue_seconds(reply.times.queue_seconds);
   out->set_device(reply.times.device);
+  if (reply.target_met) out->set_target_met(*reply.target_met);
+  const std::optional<double> bound = Wasserstein1LowerBound(reply.value, reply.spec);
+  if (bound) out->set_wasserstein_1_lower_bound(*bound);
 }
 
 void ToProto(const GradientReply& reply, v1::GradientSummary* out) {

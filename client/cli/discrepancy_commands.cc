@@ -77,6 +77,21 @@ std::vector<std::pair<std::string, std::string>> CommonFields(const Reply& reply
 
 struct DistanceOptions : PairOptions {
   std::string estimator = "v";
+  double relative_error = 0, absolute_error = 0;
+  int max_slices = 0;
+
+  // Sets the request's target, if one was asked for.
+  absl::Status FillTarget(v1::ComputeEnergyDistanceRequest* request) const {
+    if (relative_error == 0 && absolute_error == 0) {
+      if (max_slices == 0) return absl::OkStatus();
+      return absl::InvalidArgumentError("--max-slices bounds --error or --absolute-error");
+    }
+    v1::ErrorTarget* target = request->mutable_error_target();
+    target->set_relative(relative_error);
+    target->set_absolute(absolute_error);
+    target->set_max_slices(max_slices);
+    return absl::OkStatus();
+  }
 };
 
 absl::Status RunDistance(Session& session, const DistanceOptions& options) {
@@ -84,6 +99,7 @@ absl::Status RunDistance(Session& session, const DistanceOptions& options) {
   RIESZ_ASSIGN_OR_RETURN(const v1::Estimator estimator, ParseEstimator(options.estimator));
   request.set_estimator(estimator);
   RIESZ_RETURN_IF_ERROR(options.Fill(session, &request));
+  RIESZ_RETURN_IF_ERROR(options.FillTarget(&request));
   RIESZ_ASSIGN_OR_RETURN(Client * client, session.client());
   RIESZ_ASSIGN_OR_RETURN(const v1::ComputeEnergyDistanceResponse reply,
                          client->ComputeEnergyDistance(request));
@@ -94,6 +110,14 @@ absl::Status RunDistance(Session& session, const DistanceOptions& options) {
   fields.insert(fields.begin(),
                 {"estimator", reply.estimator() == v1::ESTIMATOR_U ? "U (unbiased)"
                                                                    : "V (biased, never negative)"});
+  if (reply.has_target_met()) {
+    fields.emplace_back("error target",
+                        reply.target_met() ? "met" : "NOT met: the budget is spent");
+  }
+  if (reply.has_wasserstein_1_lower_bound()) {
+    fields.emplace_back("Wasserstein-1",
+                        absl::StrCat("at least ", FormatNumber(reply.wasserstein_1_lower_bound())));
+  }
   session.output().Answer(
       reply, absl::StrCat("energy distance ", FormatWithError(reply.energy_distance(), error), " (",
                           HowText(reply), ")\n", FormatFields(fields)));
@@ -153,6 +177,12 @@ void AddDiscrepancyCommands(CLI::App& app, Command& command) {
         sub.add_option("--estimator", options.estimator,
                        "v (diagonal kept, never negative) or u (unbiased)")
             ->capture_default_str();
+        sub.add_option("--error", options.relative_error,
+                       "add slices until the slicing error is below this share of the value");
+        sub.add_option("--absolute-error", options.absolute_error,
+                       "the same in units of the value; the larger of the two counts");
+        sub.add_option("--max-slices", options.max_slices,
+                       "most slices that --error may take; default 65536");
       },
       RunDistance);
   AddCommand<GradientOptions>(

@@ -63,7 +63,7 @@ absl::StatusOr<bool> ComputeJob::Work(Clock::Time end) {
   Budget budget = Budget::Until(*setting_.clock, setting_.interruption.Before(end));
   RIESZ_ASSIGN_OR_RETURN(const RunResult result,
                          operation()->Run(budget, setting_.interruption.stop()));
-  if (result == RunResult::kDone) return true;
+  if (result == RunResult::kDone) return Finished();
   if (result == RunResult::kStopped || setting_.interruption.Due()) return interrupted();
   return false;
 }
@@ -91,20 +91,61 @@ void ComputeJob::End(absl::Status status) {
 
 absl::Status EnergyDistanceJob::Plan(std::shared_ptr<const DeviceEnsemble> x_particles,
                                      std::shared_ptr<const DeviceEnsemble> y_particles) {
-  Backend& backend = device().backend();
-  RIESZ_ASSIGN_OR_RETURN(reply_.spec, PlanEnergyDistance(backend, request_, x(), y()));
-  const WorkEstimate work = backend.Estimate(Shape(*x_particles, *y_particles), reply_.spec);
+  x_particles_ = std::move(x_particles);
+  y_particles_ = std::move(y_particles);
+  RIESZ_ASSIGN_OR_RETURN(reply_.spec, PlanEnergyDistance(device().backend(), request_, x(), y()));
+  return Prepare(reply_.spec);
+}
+
+absl::Status EnergyDistanceJob::Prepare(const EnergyDistanceSpec& spec) {
+  operation_ = nullptr;
+  scratch_.Release();
+  const WorkEstimate work = device().backend().Estimate(Shape(*x_particles_, *y_particles_), spec);
   RIESZ_ASSIGN_OR_RETURN(
       scratch_, device().ledger().Reserve(work.scratch_bytes, "scratch of an energy distance"));
-  RIESZ_ASSIGN_OR_RETURN(
-      operation_,
-      backend.NewEnergyDistance(std::move(x_particles), std::move(y_particles), reply_.spec));
+  RIESZ_ASSIGN_OR_RETURN(operation_,
+                         device().backend().NewEnergyDistance(x_particles_, y_particles_, spec));
   return absl::OkStatus();
 }
 
+std::optional<EnergyDistanceSpec> EnergyDistanceJob::NextRound() {
+  if (!request_.error_target || reply_.spec.method == Method::kExact) return std::nullopt;
+  const int64_t slices =
+      NextRoundSlices(*request_.error_target, reply_.value, reply_.spec.directions.kind, x().dim);
+  if (slices == 0) return std::nullopt;
+  EnergyDistanceSpec next = reply_.spec;
+  next.directions.count = slices;
+  ++next.round;
+  if (request_.method != MethodChoice::kAuto) return next;
+  EnergyDistanceSpec exact = next;
+  exact.method = Method::kExact;
+  const ProblemShape shape = Shape(*x_particles_, *y_particles_);
+  const Backend& backend = device().backend();
+  const bool exact_is_cheaper =
+      backend.Estimate(shape, exact).seconds < backend.Estimate(shape, next).seconds;
+  return exact_is_cheaper ? exact : next;
+}
+
+absl::StatusOr<bool> EnergyDistanceJob::Finished() {
+  const EnergyDistance& round = operation_->result();
+  const bool first = reply_.value.slices == 0;
+  reply_.value = first || round.slices == 0 ? round : CombineRounds(reply_.value, round);
+  const std::optional<EnergyDistanceSpec> next = NextRound();
+  if (!next) return true;
+  reply_.spec = *next;
+  RIESZ_RETURN_IF_ERROR(Prepare(*next));
+  return false;
+}
+
 absl::Status EnergyDistanceJob::Collect() {
-  reply_.value = operation_->result();
   RIESZ_RETURN_IF_ERROR(CheckFinite(reply_.value.energy_distance, "energy distance"));
+  const bool exact = reply_.spec.method == Method::kExact;
+  if (!exact) reply_.spec.directions.count = reply_.value.slices;
+  if (request_.error_target) {
+    const std::optional<double>& error = reply_.value.slicing_standard_error;
+    reply_.target_met =
+        exact || (error && *error <= request_.error_target->For(reply_.value.energy_distance));
+  }
   reply_.x = x();
   reply_.y = y();
   reply_.times = times();
@@ -113,6 +154,7 @@ absl::Status EnergyDistanceJob::Collect() {
 
 void EnergyDistanceJob::Free() {
   operation_ = nullptr;
+  x_particles_ = y_particles_ = nullptr;
   scratch_.Release();
 }
 

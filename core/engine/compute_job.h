@@ -7,6 +7,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -46,6 +47,8 @@ class ComputeJob : public Job {
                             std::shared_ptr<const DeviceEnsemble> y) = 0;
   // Null before Plan.
   virtual Operation* operation() = 0;
+  // After the operation is done: whether that was all. If not, another operation stands ready.
+  virtual absl::StatusOr<bool> Finished() { return true; }
   // Takes the result out of the operation.
   virtual absl::Status Collect() = 0;
   // Drops the operation and its scratch.
@@ -78,14 +81,21 @@ class EnergyDistanceJob : public ComputeJob {
   absl::Status Plan(std::shared_ptr<const DeviceEnsemble> x,
                     std::shared_ptr<const DeviceEnsemble> y) override;
   Operation* operation() override { return operation_.get(); }
+  absl::StatusOr<bool> Finished() override;
   absl::Status Collect() override;
   void Free() override;
   void Answer(absl::Status status) override;
 
  private:
+  // Reserves for and makes the operation of `spec`, in place of the one before.
+  absl::Status Prepare(const EnergyDistanceSpec& spec);
+  // What the next round computes, if the target asks for one.
+  std::optional<EnergyDistanceSpec> NextRound();
+
   const EnergyDistanceRequest request_;
   Callback<EnergyDistanceReply> done_;
   EnergyDistanceReply reply_;
+  std::shared_ptr<const DeviceEnsemble> x_particles_, y_particles_;
   Reservation scratch_;
   std::unique_ptr<EnergyDistanceOperation> operation_;
 };

@@ -66,7 +66,21 @@ absl::StatusOr<EnergyDistanceSpec> PlanEnergyDistance(const Backend& backend,
                                                       const ResolvedShape& y) {
   EnergyDistanceSpec spec;
   spec.estimator = request.estimator;
-  RIESZ_RETURN_IF_ERROR(FillMethod(backend, request, x, y, spec));
+  if (!request.error_target) {
+    RIESZ_RETURN_IF_ERROR(FillMethod(backend, request, x, y, spec));
+  } else {
+    RIESZ_RETURN_IF_ERROR(Validate(*request.error_target, "error_target"));
+    if (request.directions.count != 0) {
+      return InvalidField("directions.count", "0 with error_target, which finds it",
+                          std::to_string(request.directions.count));
+    }
+    EnergyDistanceRequest first = request;
+    RIESZ_ASSIGN_OR_RETURN(const DirectionSpec chosen,
+                           PlanDirections(request.directions, x.dim, 1, "directions"));
+    first.directions.seed = chosen.seed;
+    first.directions.count = FirstRoundSlices(*request.error_target, chosen.kind, x.dim);
+    RIESZ_RETURN_IF_ERROR(FillMethod(backend, first, x, y, spec));
+  }
   RIESZ_RETURN_IF_ERROR(Validate(spec, x.count, y.count, x.dim, y.dim));
   return spec;
 }

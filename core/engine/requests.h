@@ -16,6 +16,7 @@
 #include "core/backend/backend.h"
 #include "core/clock.h"
 #include "core/discrepancy_spec.h"
+#include "core/engine/error_target.h"
 #include "core/flow_spec.h"
 
 namespace riesz {
@@ -146,6 +147,8 @@ struct EnergyDistanceRequest {
   Estimator estimator = Estimator::kV;
   double exponent = 1;
   DirectionRequest directions;
+  // Slices are added until it is met; directions.count must be 0 then.
+  std::optional<ErrorTarget> error_target;
 };
 struct ComputeTimes {
   double queue_seconds = 0, compute_seconds = 0;
@@ -153,7 +156,8 @@ struct ComputeTimes {
 };
 struct EnergyDistanceReply {
   EnergyDistance value;
-  EnergyDistanceSpec spec;  // as chosen
+  EnergyDistanceSpec spec;  // as chosen; all rounds' slices
+  std::optional<bool> target_met;
   ResolvedShape x, y;
   ComputeTimes times;
 };

@@ -57,6 +57,47 @@ class Distance(ServiceTest):
             self.assertEqual(int(reply["slices"]), 4096)
             self.assertEqual(reply["directions"]["seed"], "7")
 
+    def test_error_target_adds_slices_until_it_is_met(self):
+        exact = oracle.energy_distance(self.a, self.b)
+        loose, tight = (self.riesz_json("distance", "a", "b", "--method", "sliced", "--error", error,
+                                        "--seed", 5) for error in (0.05, 0.005))
+        for reply, error in ((loose, 0.05), (tight, 0.005)):
+            self.assertTrue(reply["target_met"])
+            self.assertLessEqual(reply["slicing_standard_error"], error * reply["energy_distance"])
+            # Dozens of blocks: 6 sigma leaves room for the error's own error.
+            self.assertLess(abs(reply["energy_distance"] - exact),
+                            6 * reply["slicing_standard_error"])
+        self.assertGreater(int(tight["slices"]), int(loose["slices"]))
+
+    def test_error_target_says_when_the_budget_does_not_reach(self):
+        reply = self.riesz_json("distance", "a", "b", "--method", "sliced", "--error", 1e-6,
+                                "--max-slices", 500)
+        self.assertFalse(reply["target_met"])
+        self.assertLessEqual(int(reply["slices"]), 500)
+
+    def test_auto_with_a_target_no_slices_reach_cheaply_is_exact(self):
+        reply = self.riesz_json("distance", "a", "b", "--method", "auto", "--error", 1e-4)
+        self.assertEqual(reply["method"], "METHOD_EXACT")
+        self.assertTrue(reply["target_met"])
+
+    def test_exact_value_bounds_wasserstein_1_from_below(self):
+        reply = self.riesz_json("distance", "la", "lb", "--method", "exact")
+        w1 = scipy.stats.wasserstein_distance(self.line_a[:, 0], self.line_b[:, 0])
+        self.assertEqual(reply["wasserstein_1_lower_bound"], reply["energy_distance"] / 2)
+        self.assertLessEqual(reply["wasserstein_1_lower_bound"], w1)
+        self.assertNotIn("wasserstein_1_lower_bound",
+                         self.riesz_json("distance", "la", "lb", "--method", "exact",
+                                         "--exponent", 1.5))
+
+    def test_bad_error_targets_name_the_field(self):
+        for arguments, word in ((("--error", -1), "error_target.relative"),
+                                (("--error", 0.1, "--slices", 100), "directions.count"),
+                                (("--max-slices", 100), "--max-slices"),
+                                (("--error", 0.1, "--max-slices", -5), "error_target.max_slices")):
+            failed = self.run_riesz("distance", "a", "b", *arguments)
+            self.assertNotEqual(failed.returncode, 0)
+            self.assertIn(word, failed.stderr)
+
     def test_same_seed_gives_the_same_number(self):
         command = ("distance", "a", "b", "--method", "sliced", "--slices", 100, "--seed", 3)
         self.assertEqual(self.riesz_json(*command)["energy_distance"],

@@ -1,4 +1,6 @@
 // The engine on the reference backend: real numbers from end to end.
+#include <cmath>
+
 #include "core/backend/make_backend.h"
 #include "tests/engine/engine_fixture.h"
 
@@ -32,6 +34,36 @@ TEST_F(EndToEndTest, TwoDiracsAtDistanceAHaveEnergyDistanceTwoA) {
   ASSERT_TRUE(Put("y", 2, {3, 4}).ok());
   // |(3, 4)| = 5 exactly, in floats as well.
   EXPECT_EQ(ExactDistance(EnsembleRef{"x"}, EnsembleRef{"y"}), 10);
+}
+
+// Over 200 seeds the squared distance to the exact value is, in units of the stated squared error,
+// 1 on average: its standard error is sqrt(2 / 200) = 0.1 for a normal error, and little more for
+// one estimated from 25 blocks or more. Beyond 0.5 of 1 is five standard errors.
+TEST_F(EndToEndTest, ValuesWithAnErrorTargetAreAsFarFromTheTruthAsTheySay) {
+  ASSERT_TRUE(Generate("x", 30, 10).ok());
+  Await<EnsembleInfo> other;
+  engine->CreateEnsemble(
+      context, {.id = "y"},
+      GeneratorSource{.count = 40, .dim = 10, .seed = 1, .mean = 0.5, .scale = 2},
+      other.callback());
+  ASSERT_TRUE(other.Get().ok());
+  const double exact = ExactDistance(EnsembleRef{"x"}, EnsembleRef{"y"});
+  constexpr int kSeeds = 200;
+  double squares = 0;
+  for (int seed = 0; seed < kSeeds; ++seed) {
+    EnergyDistanceRequest request = Distance(MethodChoice::kSliced);
+    request.directions.seed = seed;
+    request.error_target = ErrorTarget{.relative = 0.005};
+    Await<EnergyDistanceReply> distance;
+    engine->ComputeEnergyDistance(context, request, distance.callback());
+    ASSERT_TRUE(distance.Get().ok()) << distance.Get().status();
+    const EnergyDistance& value = distance.Get()->value;
+    ASSERT_EQ(distance.Get()->target_met, true);
+    ASSERT_LE(*value.slicing_standard_error, 0.005 * value.energy_distance);
+    ASSERT_EQ(distance.Get()->spec.directions.count, value.slices);
+    squares += std::pow((value.energy_distance - exact) / *value.slicing_standard_error, 2);
+  }
+  EXPECT_NEAR(squares / kSeeds, 1, 0.5);
 }
 
 TEST_F(EndToEndTest, AFlowInThePlaneReducesTheEnergyDistance) {

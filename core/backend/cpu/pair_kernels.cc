@@ -100,24 +100,46 @@ struct RunSums {
   }
 };
 
-template <bool kStore, class F>
-HWY_INLINE void Evaluate(const PairTile& t, const F& f, float scale_value, double* totals) {
+// Which lanes of a row count.
+struct AllLanes {
+  HWY_INLINE hn::Mask<D> operator()(int64_t, int64_t, hn::Mask<D> positive) const {
+    return positive;
+  }
+};
+// Not those beyond the panel's last particle, nor a particle's pair with itself.
+class SomeLanes {
+ public:
+  explicit SomeLanes(const PairTile& t)
+      : rows_(hn::Set(D(), static_cast<float>(t.a_rows))), same_offset_(t.same_offset) {
+    for (int64_t r = 0; r < kPanelRows; ++r) lane_numbers_[r] = static_cast<float>(r);
+  }
+  HWY_INLINE hn::Mask<D> operator()(int64_t j, int64_t r, hn::Mask<D> positive) const {
+    const D d;
+    const V lane = hn::Load(d, lane_numbers_ + r);
+    const V self = hn::Set(d, static_cast<float>(same_offset_ >= 0 ? j - same_offset_ : -1));
+    return hn::And(positive, hn::And(hn::Lt(lane, rows_), hn::Ne(lane, self)));
+  }
+
+ private:
+  HWY_ALIGN float lane_numbers_[kPanelRows];
+  V rows_;
+  int64_t same_offset_;
+};
+
+template <bool kStore, class F, class Lanes>
+HWY_INLINE void EvaluateRows(const PairTile& t, const F& f, float scale_value, const Lanes& lanes,
+                             double* totals) {
   const D d;
   const V scale = hn::Set(d, scale_value);
   const V zero = hn::Zero(d);
   const V close = hn::Set(d, kCloseShare);
   const V minus_two = hn::Set(d, -2.0f);
-  HWY_ALIGN float lane_numbers[kPanelRows];
-  for (int64_t r = 0; r < kPanelRows; ++r) lane_numbers[r] = static_cast<float>(r);
-  const V lane_limit = hn::Set(d, static_cast<float>(t.a_rows));
   const bool direct = t.dim <= kMaxDirectDim;
   RunSums sums;
   for (int64_t j = 0; j < t.b_rows; ++j) {
     const float* b = t.b + (j / kPanelRows) * t.dim * kPanelRows + j % kPanelRows;
     float* row = t.pairs + j * kPanelRows;
     const V b_norm = hn::Set(d, t.b_norms[j]);
-    const int64_t self = t.same_offset >= 0 ? j - t.same_offset : -1;
-    const V self_lane = hn::Set(d, static_cast<float>(self));
 #pragma GCC unroll 2
     for (int v = 0; v < kVectors; ++v) {
       const int64_t r = v * kLanes;
@@ -131,9 +153,7 @@ HWY_INLINE void Evaluate(const PairTile& t, const F& f, float scale_value, doubl
           squares = Squares(t.a + r, b, t.dim);
         }
       }
-      const V lane = hn::Load(d, lane_numbers + r);
-      const auto wanted = hn::And(hn::And(hn::Gt(squares, zero), hn::Lt(lane, lane_limit)),
-                                  hn::Ne(lane, self_lane));
+      const auto wanted = lanes(j, r, hn::Gt(squares, zero));
       const V value = hn::IfThenElseZero(wanted, hn::Mul(scale, f(d, squares)));
       sums.sums[v] = hn::Add(sums.sums[v], value);
       if constexpr (kStore) hn::Store(value, d, row + r);
@@ -144,6 +164,15 @@ HWY_INLINE void Evaluate(const PairTile& t, const F& f, float scale_value, doubl
   if constexpr (kStore) {
     const int64_t padded = PaddedRows(t.b_rows);
     std::fill(t.pairs + t.b_rows * kPanelRows, t.pairs + padded * kPanelRows, 0.0f);
+  }
+}
+
+template <bool kStore, class F>
+HWY_INLINE void Evaluate(const PairTile& t, const F& f, float scale, double* totals) {
+  if (t.a_rows == kPanelRows && t.same_offset < 0) {
+    EvaluateRows<kStore>(t, f, scale, AllLanes(), totals);
+  } else {
+    EvaluateRows<kStore>(t, f, scale, SomeLanes(t), totals);
   }
 }
 

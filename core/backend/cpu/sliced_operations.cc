@@ -29,6 +29,7 @@ SlicedEnergyDistance::SlicedEnergyDistance(ThreadPool& pool,
     : x_(std::move(x)),
       y_(std::move(y)),
       spec_(spec),
+      step_(spec.round),
       pass_(pool, ShapeOf(*x_, *y_), spec.directions, kValues),
       plan_(pool) {
   pass_.PlanTarget(plan_, RowsOf(*y_));

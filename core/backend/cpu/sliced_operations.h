@@ -30,7 +30,7 @@ class SlicedEnergyDistance final : public EnergyDistanceOperation {
 
   const std::shared_ptr<const DeviceEnsemble> x_, y_;
   const EnergyDistanceSpec spec_;
-  const int64_t step_ = 0;
+  const int64_t step_;
   const bool measure_ = true;
   SlicedPass pass_;
   TilePlan plan_;

@@ -45,7 +45,7 @@ SlicedEnergyDistance::SlicedEnergyDistance(Particles x, Particles y, const Energ
       y_(std::move(y)),
       spec_(spec),
       pass_(x_->view(), y_->view(), spec.directions, {.values = true}) {
-  pass_.Begin(0);
+  pass_.Begin(spec.round);
 }
 
 absl::StatusOr<RunResult> SlicedEnergyDistance::Run(Budget& budget, std::stop_token stop) {
