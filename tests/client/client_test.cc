@@ -40,9 +40,9 @@ class ClientTest : public testing::Test {
   // The server holds rows x 3 floats and sends them in chunks of `chunk_bytes`.
   Matrix Serve(int64_t rows, int64_t chunk_bytes) {
     Matrix particles = Particles(rows);
-    server_.state.content = Bytes(particles.data(), particles.bytes());
-    server_.state.dimension = 3;
-    server_.state.chunk_bytes = chunk_bytes;
+    server_.state()->content = Bytes(particles.data(), particles.bytes());
+    server_.state()->dimension = 3;
+    server_.state()->chunk_bytes = chunk_bytes;
     return particles;
   }
   static v1::Particles EnsembleX() {
@@ -64,47 +64,47 @@ TEST_F(ClientTest, UploadSendsParticlesThenWeightsThenLabelsInChunks) {
   const auto ensemble =
       Upload({.particles = particles.view(), .weights = weights, .labels = labels});
   ASSERT_TRUE(ensemble.ok()) << ensemble.status();
-  const FakeState& seen = server_.state;
+  const auto seen = server_.state();
   const std::string whole = Bytes(particles.data(), particles.bytes()) +
                             Bytes(weights.data(), weights.size() * 4) +
                             Bytes(labels.data(), labels.size() * 4);
-  EXPECT_TRUE(seen.received == whole);  // not EXPECT_EQ, which would print two megabytes
-  EXPECT_EQ(seen.finish_crc32c, ChecksumOf(whole));
-  EXPECT_EQ(seen.longest_chunk, size_t{1} << 20);
-  EXPECT_TRUE(seen.started.has_weights() && seen.started.has_labels());
-  EXPECT_EQ(seen.started.count(), 100000);
-  EXPECT_EQ(seen.started.dimension(), 3);
-  EXPECT_EQ(seen.aborts, 0);
+  EXPECT_TRUE(seen->received == whole);  // not EXPECT_EQ, which would print two megabytes
+  EXPECT_EQ(seen->finish_crc32c, ChecksumOf(whole));
+  EXPECT_EQ(seen->longest_chunk, size_t{1} << 20);
+  EXPECT_TRUE(seen->started.has_weights() && seen->started.has_labels());
+  EXPECT_EQ(seen->started.count(), 100000);
+  EXPECT_EQ(seen->started.dimension(), 3);
+  EXPECT_EQ(seen->aborts, 0);
 }
 
 TEST_F(ClientTest, UploadGoesOnWhereABrokenStreamStopped) {
-  server_.state.chunk_bytes = 1000;
-  server_.state.breaks = 3;
-  server_.state.chunks_per_stream = 2;
+  server_.state()->chunk_bytes = 1000;
+  server_.state()->breaks = 3;
+  server_.state()->chunks_per_stream = 2;
   const Matrix particles = Particles(1000);  // 12 chunks of 1000 bytes
   const auto ensemble = Upload({.particles = particles.view()});
   ASSERT_TRUE(ensemble.ok()) << ensemble.status();
-  EXPECT_THAT(server_.state.stream_offsets, ElementsAre(0, 2000, 4000, 6000));
-  EXPECT_TRUE(server_.state.received == Bytes(particles.data(), particles.bytes()));
-  EXPECT_EQ(server_.state.finish_crc32c, ChecksumOf(server_.state.received));
+  EXPECT_THAT(server_.state()->stream_offsets, ElementsAre(0, 2000, 4000, 6000));
+  EXPECT_TRUE(server_.state()->received == Bytes(particles.data(), particles.bytes()));
+  EXPECT_EQ(server_.state()->finish_crc32c, ChecksumOf(server_.state()->received));
 }
 
 TEST_F(ClientTest, UploadGivesUpAfterFiveBreaksWithoutProgressAndDropsIt) {
-  server_.state.breaks = 1000;
+  server_.state()->breaks = 1000;
   const auto ensemble = Upload({.particles = Particles(10).view()});
   EXPECT_EQ(ensemble.status().code(), absl::StatusCode::kUnavailable);
-  EXPECT_THAT(server_.state.stream_offsets, SizeIs(6));
-  EXPECT_EQ(server_.state.aborts, 1);
+  EXPECT_THAT(server_.state()->stream_offsets, SizeIs(6));
+  EXPECT_EQ(server_.state()->aborts, 1);
 }
 
 TEST_F(ClientTest, UploadWhoseCommittedBytesAreOthersIsDataLoss) {
-  server_.state.chunk_bytes = 1000;
-  server_.state.breaks = 1;
-  server_.state.chunks_per_stream = 2;
-  server_.state.lie_about_committed = true;
+  server_.state()->chunk_bytes = 1000;
+  server_.state()->breaks = 1;
+  server_.state()->chunks_per_stream = 2;
+  server_.state()->lie_about_committed = true;
   const auto ensemble = Upload({.particles = Particles(1000).view()});
   EXPECT_EQ(ensemble.status().code(), absl::StatusCode::kDataLoss);
-  EXPECT_EQ(server_.state.aborts, 1);
+  EXPECT_EQ(server_.state()->aborts, 1);
 }
 
 TEST_F(ClientTest, UploadRefusesLabelsOfAnotherLength) {
@@ -115,12 +115,12 @@ TEST_F(ClientTest, UploadRefusesLabelsOfAnotherLength) {
 
 TEST_F(ClientTest, RetriesKeepTheirRequestIdAndOthersGetTheirOwn) {
   const grpc::Status unavailable(grpc::StatusCode::UNAVAILABLE, "draining");
-  server_.state.finishes = {unavailable, unavailable};
+  server_.state()->finishes = {unavailable, unavailable};
   ASSERT_TRUE(Upload({.particles = Particles(10).view()}).ok());
-  ASSERT_THAT(server_.state.request_ids, SizeIs(3));
-  EXPECT_THAT(server_.state.request_ids, Each(server_.state.request_ids[0]));
-  EXPECT_THAT(server_.state.request_ids[0], SizeIs(32));
-  EXPECT_NE(server_.state.started.request_id(), server_.state.request_ids[0]);
+  ASSERT_THAT(server_.state()->request_ids, SizeIs(3));
+  EXPECT_THAT(server_.state()->request_ids, Each(server_.state()->request_ids[0]));
+  EXPECT_THAT(server_.state()->request_ids[0], SizeIs(32));
+  EXPECT_NE(server_.state()->started.request_id(), server_.state()->request_ids[0]);
 }
 
 TEST_F(ClientTest, RefusalsAreNotRetriedAndKeepReasonAndMetadata) {
@@ -139,7 +139,7 @@ TEST_F(ClientTest, RefusalsAreNotRetriedAndKeepReasonAndMetadata) {
   any.AddLengthDelimited(2, bytes(info));
   status.AddVarint(1, 15);
   status.AddLengthDelimited(3, bytes(any));
-  server_.state.finishes = {{grpc::StatusCode::DATA_LOSS, "the whole differs", bytes(status)}};
+  server_.state()->finishes = {{grpc::StatusCode::DATA_LOSS, "the whole differs", bytes(status)}};
   const auto ensemble = Upload({.particles = Particles(10).view()});
   EXPECT_EQ(ensemble.status().code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(ensemble.status().message(), "the whole differs");
@@ -147,12 +147,12 @@ TEST_F(ClientTest, RefusalsAreNotRetriedAndKeepReasonAndMetadata) {
   ASSERT_TRUE(detail.has_value());
   EXPECT_EQ(detail->reason, ErrorReason::kChecksum);
   EXPECT_EQ(detail->metadata.at("field"), "crc32c");
-  EXPECT_THAT(server_.state.request_ids, SizeIs(1));
-  EXPECT_EQ(server_.state.aborts, 1);
+  EXPECT_THAT(server_.state()->request_ids, SizeIs(1));
+  EXPECT_EQ(server_.state()->aborts, 1);
 }
 
 TEST_F(ClientTest, DetailsThatAreNotOursArePassedOver) {
-  server_.state.finishes = {{grpc::StatusCode::DATA_LOSS, "text", "\xff\xff not protobuf"}};
+  server_.state()->finishes = {{grpc::StatusCode::DATA_LOSS, "text", "\xff\xff not protobuf"}};
   const auto ensemble = Upload({.particles = Particles(10).view()});
   EXPECT_EQ(ensemble.status().message(), "text");
   EXPECT_FALSE(DetailOf(ensemble.status()).has_value());
@@ -175,39 +175,39 @@ TEST_F(ClientTest, DownloadArrivesBitForBit) {
 
 TEST_F(ClientTest, DownloadGoesOnAtTheLastWholeRow) {
   const Matrix sent = Serve(1000, 1000);  // rows of 12 bytes: 83 whole ones in a chunk
-  server_.state.breaks = 2;
-  server_.state.chunks_per_stream = 1;
+  server_.state()->breaks = 2;
+  server_.state()->chunks_per_stream = 1;
   const auto download = client_.DownloadParticles(EnsembleX());
   ASSERT_TRUE(download.ok()) << download.status();
   EXPECT_EQ(std::memcmp(download->particles.data(), sent.data(), sent.bytes()), 0);
-  EXPECT_THAT(server_.state.first_rows, ElementsAre(0, 83, 166));
+  EXPECT_THAT(server_.state()->first_rows, ElementsAre(0, 83, 166));
 }
 
 TEST_F(ClientTest, AResumedDownloadOfAFlowStaysAtItsStep) {
   Serve(1000, 1000);
-  server_.state.breaks = 1;
-  server_.state.chunks_per_stream = 1;
+  server_.state()->breaks = 1;
+  server_.state()->chunks_per_stream = 1;
   v1::Particles source;
   source.mutable_flow()->set_flow("f");
   ASSERT_TRUE(client_.DownloadParticles(source).ok());
-  ASSERT_EQ(server_.state.sources.size(), 2u);
-  EXPECT_FALSE(server_.state.sources[0].flow().has_step());
-  EXPECT_EQ(server_.state.sources[1].flow().step(), 12);
+  ASSERT_EQ(server_.state()->sources.size(), 2u);
+  EXPECT_FALSE(server_.state()->sources[0].flow().has_step());
+  EXPECT_EQ(server_.state()->sources[1].flow().step(), 12);
 }
 
 TEST_F(ClientTest, CorruptChunksAreDataLossAndNotResumed) {
   Serve(1000, 1000);
-  server_.state.corrupt_chunks = true;
+  server_.state()->corrupt_chunks = true;
   const auto download = client_.DownloadParticles(EnsembleX());
   EXPECT_EQ(download.status().code(), absl::StatusCode::kDataLoss);
   EXPECT_THAT(std::string(download.status().message()), HasSubstr("chunk at offset 0: CRC32C is"));
-  EXPECT_THAT(server_.state.first_rows, SizeIs(1));
+  EXPECT_THAT(server_.state()->first_rows, SizeIs(1));
 }
 
 TEST_F(ClientTest, SizesThatCannotBeTrueAreRefusedBeforeMemoryIsTaken) {
   Serve(1000, 1000);
   for (const int64_t wrong : {int64_t{1} << 60, int64_t{-4}, int64_t{11999}}) {
-    server_.state.wrong_total_bytes = wrong;
+    server_.state()->wrong_total_bytes = wrong;
     const auto download = client_.DownloadParticles(EnsembleX());
     EXPECT_EQ(download.status().code(), absl::StatusCode::kDataLoss) << wrong;
   }
@@ -215,7 +215,7 @@ TEST_F(ClientTest, SizesThatCannotBeTrueAreRefusedBeforeMemoryIsTaken) {
 
 TEST_F(ClientTest, MoreBytesThanAnnouncedAreRefused) {
   Serve(1000, 1000);
-  server_.state.wrong_total_bytes = 600;  // 50 rows: less than the first chunk
+  server_.state()->wrong_total_bytes = 600;  // 50 rows: less than the first chunk
   const auto download = client_.DownloadParticles(EnsembleX());
   EXPECT_EQ(download.status().code(), absl::StatusCode::kDataLoss);
 }

@@ -20,8 +20,7 @@ inline uint32_t ChecksumOf(const std::string& bytes) {
   return Crc32c(std::as_bytes(std::span(bytes)));
 }
 
-// What the tests set, and what the server saw. Guarded by the test's own order of events: set
-// before the call, read after it.
+// What the tests set before a call and what the server saw, to read after it.
 struct FakeState {
   // Set by tests.
   int64_t chunk_bytes = 1 << 20;
@@ -46,22 +45,45 @@ struct FakeState {
   int aborts = 0;
 };
 
+// A FakeState and its lock. What is written -> is locked to the end of the statement; a handler
+// holds it throughout.
+class GuardedState {
+ public:
+  class Access {
+   public:
+    explicit Access(GuardedState& guarded) : state_(guarded.state_), lock_(guarded.mutex_) {}
+    FakeState* operator->() { return &state_; }
+    const FakeState* operator->() const { return &state_; }
+
+   private:
+    FakeState& state_;
+    std::unique_lock<std::recursive_mutex> lock_;
+  };
+  Access operator()() { return Access(*this); }
+
+ private:
+  FakeState state_;
+  std::recursive_mutex mutex_;  // a statement may ask twice
+};
+
 class FakeEnsembles final : public v1::EnsembleService::Service {
  public:
-  explicit FakeEnsembles(FakeState& state) : state_(state) {}
+  explicit FakeEnsembles(GuardedState& state) : state_(state) {}
 
   grpc::Status StartUpload(grpc::ServerContext*, const v1::StartUploadRequest* request,
                            v1::StartUploadResponse* response) override {
-    state_.started = *request;
+    auto state = state_();
+    state->started = *request;
     FillUpload(response->mutable_upload());
     return grpc::Status::OK;
   }
 
   grpc::Status UploadChunks(grpc::ServerContext*, grpc::ServerReader<v1::UploadChunksRequest>* in,
                             v1::UploadChunksResponse* response) override {
-    state_.stream_offsets.push_back(static_cast<int64_t>(state_.received.size()));
+    auto state = state_();
+    state->stream_offsets.push_back(static_cast<int64_t>(state->received.size()));
     v1::UploadChunksRequest chunk;
-    for (int i = 0; state_.breaks == 0 || i < state_.chunks_per_stream; ++i) {
+    for (int i = 0; state->breaks == 0 || i < state->chunks_per_stream; ++i) {
       if (!in->Read(&chunk)) {
         FillUpload(response->mutable_upload());
         return grpc::Status::OK;
@@ -69,16 +91,16 @@ class FakeEnsembles final : public v1::EnsembleService::Service {
       if ((i == 0) != (chunk.upload_id() == "u1")) {
         return {grpc::StatusCode::INVALID_ARGUMENT, "upload_id belongs in the first message"};
       }
-      if (chunk.offset() != static_cast<int64_t>(state_.received.size())) {
+      if (chunk.offset() != static_cast<int64_t>(state->received.size())) {
         return {grpc::StatusCode::OUT_OF_RANGE, "another offset was next"};
       }
       if (chunk.crc32c() != ChecksumOf(chunk.data())) {
         return {grpc::StatusCode::DATA_LOSS, "wrong checksum"};
       }
-      state_.longest_chunk = std::max(state_.longest_chunk, chunk.data().size());
-      state_.received += chunk.data();
+      state->longest_chunk = std::max(state->longest_chunk, chunk.data().size());
+      state->received += chunk.data();
     }
-    --state_.breaks;
+    --state->breaks;
     return {grpc::StatusCode::UNAVAILABLE, "the stream broke"};
   }
 
@@ -90,46 +112,49 @@ class FakeEnsembles final : public v1::EnsembleService::Service {
 
   grpc::Status FinishUpload(grpc::ServerContext*, const v1::FinishUploadRequest* request,
                             v1::FinishUploadResponse* response) override {
-    state_.request_ids.push_back(request->request_id());
-    if (state_.request_ids.size() <= state_.finishes.size()) {
-      return state_.finishes[state_.request_ids.size() - 1];
+    auto state = state_();
+    state->request_ids.push_back(request->request_id());
+    if (state->request_ids.size() <= state->finishes.size()) {
+      return state->finishes[state->request_ids.size() - 1];
     }
-    state_.finish_crc32c = request->crc32c();
-    response->mutable_ensemble()->set_id(state_.started.id());
+    state->finish_crc32c = request->crc32c();
+    response->mutable_ensemble()->set_id(state->started.id());
     return grpc::Status::OK;
   }
 
   grpc::Status AbortUpload(grpc::ServerContext*, const v1::AbortUploadRequest*,
                            v1::AbortUploadResponse*) override {
-    ++state_.aborts;
+    auto state = state_();
+    ++state->aborts;
     return grpc::Status::OK;
   }
 
   grpc::Status DownloadEnsemble(grpc::ServerContext*, const v1::DownloadEnsembleRequest* request,
                                 grpc::ServerWriter<v1::DownloadEnsembleResponse>* out) override {
-    state_.first_rows.push_back(request->first_row());
-    state_.sources.push_back(request->source());
-    const int64_t row_bytes = state_.dimension * 4;
+    auto state = state_();
+    state->first_rows.push_back(request->first_row());
+    state->sources.push_back(request->source());
+    const int64_t row_bytes = state->dimension * 4;
     const std::string rows =
-        state_.content.substr(static_cast<size_t>(request->first_row() * row_bytes));
+        state->content.substr(static_cast<size_t>(request->first_row() * row_bytes));
     v1::DownloadEnsembleResponse message;
     v1::DownloadHeader* header = message.mutable_header();
-    header->set_total_bytes(state_.wrong_total_bytes != 0 ? state_.wrong_total_bytes
+    header->set_total_bytes(state->wrong_total_bytes != 0 ? state->wrong_total_bytes
                                                           : static_cast<int64_t>(rows.size()));
-    header->mutable_resolved()->set_count(static_cast<int64_t>(state_.content.size()) / row_bytes);
-    header->mutable_resolved()->set_dimension(state_.dimension);
+    header->mutable_resolved()->set_count(static_cast<int64_t>(state->content.size()) / row_bytes);
+    header->mutable_resolved()->set_dimension(state->dimension);
     if (request->source().has_flow()) header->mutable_resolved()->set_flow_step(12);
     out->Write(message);
     message.Clear();
     int sent = 0;
     for (size_t at = 0; at < rows.size(); at += message.data().size()) {
-      if (state_.breaks > 0 && sent++ == state_.chunks_per_stream) {
-        --state_.breaks;
+      if (state->breaks > 0 && sent++ == state->chunks_per_stream) {
+        --state->breaks;
         return {grpc::StatusCode::UNAVAILABLE, "the stream broke"};
       }
       message.set_offset(static_cast<int64_t>(at));
-      message.set_data(rows.substr(at, static_cast<size_t>(state_.chunk_bytes)));
-      message.set_crc32c(ChecksumOf(message.data()) + (state_.corrupt_chunks ? 1 : 0));
+      message.set_data(rows.substr(at, static_cast<size_t>(state->chunk_bytes)));
+      message.set_crc32c(ChecksumOf(message.data()) + (state->corrupt_chunks ? 1 : 0));
       out->Write(message);
     }
     return grpc::Status::OK;
@@ -137,18 +162,19 @@ class FakeEnsembles final : public v1::EnsembleService::Service {
 
  private:
   void FillUpload(v1::Upload* upload) const {
+    auto state = state_();
     upload->set_id("u1");
-    upload->set_ensemble_id(state_.started.id());
-    const v1::StartUploadRequest& s = state_.started;
+    upload->set_ensemble_id(state->started.id());
+    const v1::StartUploadRequest& s = state->started;
     upload->set_total_bytes(
         s.count() * (s.dimension() * 4 + (s.has_weights() ? 4 : 0) + (s.has_labels() ? 4 : 0)));
-    upload->set_committed_bytes(static_cast<int64_t>(state_.received.size()));
-    upload->set_committed_crc32c(ChecksumOf(state_.received) +
-                                 (state_.lie_about_committed ? 1 : 0));
-    upload->set_max_chunk_bytes(state_.chunk_bytes);
+    upload->set_committed_bytes(static_cast<int64_t>(state->received.size()));
+    upload->set_committed_crc32c(ChecksumOf(state->received) +
+                                 (state->lie_about_committed ? 1 : 0));
+    upload->set_max_chunk_bytes(state->chunk_bytes);
   }
 
-  FakeState& state_;
+  GuardedState& state_;
 };
 
 // A flow that runs until its watcher goes.
@@ -178,7 +204,7 @@ class FakeServer {
   }
   ~FakeServer() { server_->Shutdown(std::chrono::system_clock::now()); }
 
-  FakeState state;
+  GuardedState state;
   std::string address;
 
  private:
