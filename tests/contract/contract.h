@@ -1,5 +1,4 @@
-// The fixture of the contract suite: every test runs once on every backend that MakeBackend offers,
-// and, where the processor has a matrix unit, on the cpu backend without it too.
+// The fixture of the contract suite: every test runs once on every backend of contract_backends.h.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -10,8 +9,7 @@
 #include <vector>
 
 #include "core/backend/backend.h"
-#include "core/backend/cpu/matrix_unit.h"
-#include "core/backend/make_backend.h"
+#include "tests/contract/contract_backends.h"
 #include "tests/contract/points.h"
 
 namespace riesz::contract {
@@ -23,29 +21,10 @@ struct Gradient {
   GradientSummary summary;
 };
 
-// The cpu backend as processors without a matrix unit run it.
-inline constexpr std::string_view kCpuVectors = "cpu_vectors";
-
-inline std::vector<std::string_view> Backends() {
-  std::vector<std::string_view> names = BackendNames();
-  if (cpu::MatrixUnitAvailable()) names.push_back(kCpuVectors);
-  return names;
-}
-
 class BackendContract : public testing::TestWithParam<std::string_view> {
  protected:
-  BackendContract() {
-    cpu::AllowMatrixUnit(GetParam() != kCpuVectors);
-    // Two threads, so that their order could matter.
-    backend_ = MakeBackend(Device(), {.threads = 2}).value();
-  }
-  ~BackendContract() override {
-    backend_.reset();
-    cpu::AllowMatrixUnit(true);
-  }
-
-  // The name that MakeBackend takes.
-  static std::string_view Device() { return GetParam() == kCpuVectors ? "cpu" : GetParam(); }
+  // Two threads, so that their order could matter.
+  BackendContract() : backend_(MakeContractBackend(GetParam(), 2)) {}
 
   Ensemble Upload(const Points& p) {
     auto buffer = backend_->NewEnsemble(p.n, p.d).value();
@@ -127,9 +106,12 @@ class BackendContract : public testing::TestWithParam<std::string_view> {
   std::unique_ptr<Backend> backend_;
 };
 
-#define RIESZ_ON_EVERY_BACKEND(suite)           \
-  INSTANTIATE_TEST_SUITE_P(                     \
-      On, suite, testing::ValuesIn(Backends()), \
-      [](const testing::TestParamInfo<std::string_view>& i) { return std::string(i.param); })
+#define RIESZ_ON_EVERY_BACKEND(suite)                                                 \
+  INSTANTIATE_TEST_SUITE_P(On, suite, testing::ValuesIn(ContractBackends()),          \
+                           [](const testing::TestParamInfo<std::string_view>& i) {    \
+                             std::string name(i.param);                               \
+                             for (char& c : name) c = c == '-' || c == ':' ? '_' : c; \
+                             return name;                                             \
+                           })
 
 }  // namespace riesz::contract

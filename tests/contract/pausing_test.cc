@@ -113,7 +113,7 @@ TEST_P(Pausing, LongOperationsHaveManyChunks) {
 }
 
 TEST_P(Pausing, ThreadsChangeNoBit) {
-  auto alone = MakeBackend(Device(), {.threads = 1}).value();
+  auto alone = MakeContractBackend(GetParam(), 1);
   for (const GradientSpec& spec : GradientSpecs()) {
     const Gradient with_two = GradientOf(x_, y_, spec);
     std::swap(alone, backend_);
