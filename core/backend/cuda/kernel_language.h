@@ -13,6 +13,9 @@
 #ifdef __CUDACC__
 #include <cuda_runtime.h>
 
+// Before a loop over registers.
+#define RIESZ_UNROLL _Pragma("unroll")
+
 namespace riesz::cuda {
 
 __device__ inline unsigned char* SharedMemory() {
@@ -23,6 +26,8 @@ __device__ inline unsigned char* SharedMemory() {
 }  // namespace riesz::cuda
 #else
 #include "tests/support/emulated_grid.h"
+
+#define RIESZ_UNROLL
 #endif
 
 namespace riesz::cuda {

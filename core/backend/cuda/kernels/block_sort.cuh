@@ -69,7 +69,7 @@ struct BlockSort {
     // register instead of two: at 40 items the difference is 400 bytes of spills.
     uint32_t place[kItems];
     for (int i = threadIdx.x; i < kCounters; i += kThreads) counters[i] = 0;
-#pragma unroll
+    RIESZ_UNROLL
     for (int k = 0; k < kItems; ++k) {
       const int from = first + k * kWarp;
       // Beyond the end: the greatest key, which a stable sort leaves behind all others.
@@ -79,7 +79,7 @@ struct BlockSort {
         place[k] = kShift == 0 ? static_cast<uint32_t>(from) : from < count ? indices[from] : 0u;
     }
     __syncthreads();
-#pragma unroll
+    RIESZ_UNROLL
     for (int k = 0; k < kItems; ++k) {
       if (first - lane + k * kWarp >= count) break;  // the whole warp: nothing left to rank
       const uint32_t digit = key[k] >> kShift & (kDigits - 1);
@@ -96,7 +96,7 @@ struct BlockSort {
     __syncthreads();
     ScanCounters(warp, lane);
     __syncthreads();
-#pragma unroll
+    RIESZ_UNROLL
     for (int k = 0; k < kItems; ++k) {
       if (first + k * kWarp >= count) break;
       const uint32_t digit = key[k] >> kShift & (kDigits - 1);

@@ -67,9 +67,9 @@ __device__ void SquareTile(const Rows& a, const Rows& b, int64_t d, int64_t firs
     for (int k = 0; k < depth; ++k) {
       const float* as = slabs.a + k * kPitch + row;
       const float* bs = slabs.b + k * kPitch + column;
-#pragma unroll
+      RIESZ_UNROLL
       for (int u = 0; u < kOwn; ++u) {
-#pragma unroll
+        RIESZ_UNROLL
         for (int v = 0; v < kOwn; ++v) {
           const float t = as[u * kSide] - bs[v * kSide];
           squares[u][v] = fmaf(t, t, squares[u][v]);
@@ -164,9 +164,9 @@ __global__ void __launch_bounds__(kThreads)
     for (int j = 0; j < depth; ++j) {
       const float* ws = slabs.a + j * kPitch + row;
       const float* bs = slabs.b + j * kPitch + column;
-#pragma unroll
+      RIESZ_UNROLL
       for (int u = 0; u < kOwn; ++u) {
-#pragma unroll
+        RIESZ_UNROLL
         for (int v = 0; v < kOwn; ++v) {
           sum[u][v] = fmaf(ws[u * kSide], own[u][v] - bs[v * kSide], sum[u][v]);
         }
