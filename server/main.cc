@@ -42,10 +42,21 @@ void LogFromProtobuf(google::protobuf::LogLevel, const char*, int, const std::st
   Log(LogLevel::kDebug, message, {{"from", "protobuf"}});
 }
 
+// `auto` is the first GPU where there is one, else the cpu, which one warning tells. A GPU that was
+// asked for by name and is not there is an error.
+absl::StatusOr<std::unique_ptr<Backend>> MakeDevice(const ServerOptions& options) {
+  const BackendOptions backend_options{.threads = options.threads,
+                                       .matrix_precision = options.matrix_precision};
+  if (options.device != "auto") return MakeBackend(options.device, backend_options);
+  absl::StatusOr<std::unique_ptr<Backend>> gpu = MakeBackend("cuda:0", backend_options);
+  if (gpu.ok()) return gpu;
+  Log(LogLevel::kWarning, "computing on the cpu, no GPU can be used",
+      {{"reason", std::string(gpu.status().message())}});
+  return MakeBackend("cpu", backend_options);
+}
+
 absl::StatusOr<std::unique_ptr<Server>> StartServer(const ServerOptions& options) {
-  const std::string device = options.device == "auto" ? "cpu" : options.device;
-  RIESZ_ASSIGN_OR_RETURN(std::unique_ptr<Backend> backend,
-                         MakeBackend(device, {.threads = options.threads}));
+  RIESZ_ASSIGN_OR_RETURN(std::unique_ptr<Backend> backend, MakeDevice(options));
   std::vector<std::unique_ptr<Backend>> backends;
   backends.push_back(std::move(backend));
   return Server::Start(options, std::move(backends));

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "core/backend/make_backend.h"
 #include "core/status_macros.h"
 #include "server/build_info.h"
 
@@ -129,10 +130,17 @@ std::string ReadMetricsListen(const std::string& text, ServerOptions& options) {
 }
 
 std::string ReadDevice(const std::string& text, ServerOptions& options) {
-  if (text != "cpu" && text != "reference" && text != "auto") {
-    return "must be cpu, reference or auto";
+  if (text != "cpu" && text != "reference" && text != "auto" && !GpuNamed(text)) {
+    return "must be cpu, reference, cuda:N (a GPU; cuda is the first) or auto";
   }
   options.device = text;
+  return "";
+}
+
+std::string ReadMatrixPrecision(const std::string& text, ServerOptions& options) {
+  const std::optional<MatrixPrecision> precision = ParseMatrixPrecision(text);
+  if (!precision) return "must be fp32, 3xtf32 or tf32";
+  options.matrix_precision = *precision;
   return "";
 }
 
@@ -163,7 +171,10 @@ const std::vector<Flag>& Flags() {
        [](const O& o) { return o.data_dir; }},
       {"state-dir", "DIR", "folder for durable state; in this version state is in memory only",
        Text(&O::state_dir), [](const O& o) { return o.state_dir; }},
-      {"device", "NAME", "cpu, reference or auto", ReadDevice, [](const O& o) { return o.device; }},
+      {"device", "NAME", "cpu, reference, cuda:N, or auto: the first GPU, else the cpu", ReadDevice,
+       [](const O& o) { return o.device; }},
+      {"matrix-precision", "NAME", "of products on a GPU: fp32, 3xtf32 or tf32",
+       ReadMatrixPrecision, [](const O& o) { return std::string(NameOf(o.matrix_precision)); }},
       {"threads", "N", "worker threads of the device; 0: all that the process may use",
        Integer(0, 1024, [](O& o, int64_t v) { o.threads = static_cast<int>(v); }),
        [](const O& o) { return absl::StrCat(o.threads); }},

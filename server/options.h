@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "core/backend/matrix_precision.h"
 #include "server/log.h"
 
 namespace riesz {
@@ -21,6 +22,7 @@ struct ServerOptions {
   std::string data_dir;
   std::string state_dir;
   std::string device = "auto";
+  MatrixPrecision matrix_precision = MatrixPrecision::kFp32;
   int threads = 0;                 // 0: all that the process may use
   int64_t memory_limit_bytes = 0;  // 0: 80 % of the device
   std::chrono::milliseconds quantum{50};

@@ -8,8 +8,7 @@
 #include <vector>
 
 #include "core/available_threads.h"
-#include "core/backend/cuda/cuda_library.h"
-
+#include "core/status_macros.h"
 namespace riesz {
 namespace {
 
@@ -45,23 +44,34 @@ absl::StatusOr<void*> OpenLibrary() {
   return absl::NotFoundError("no CUDA backend: " + reason);
 }
 
+// The driver's library, which comes with the driver and with nothing else: without it there is no
+// need to map half a gigabyte of cuBLAS to learn that there is no GPU.
+absl::Status CheckDriver() {
+  if (dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL) != nullptr) return absl::OkStatus();
+  return absl::NotFoundError(std::string("no CUDA driver: ") + dlerror());
+}
+
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Backend>> LoadCudaBackend(int gpu, const BackendOptions& options) {
-  absl::StatusOr<void*> library = OpenLibrary();
-  if (!library.ok()) return std::move(library).status();
-  void* symbol = dlsym(*library, kCudaFactoryName);
-  if (symbol == nullptr) {
-    return absl::NotFoundError(std::string("no CUDA backend: ") + dlerror());
+absl::StatusOr<CudaFactory> OpenCudaLibrary() {
+  RIESZ_ASSIGN_OR_RETURN(void* const library, OpenLibrary());
+  if (void* symbol = dlsym(library, kCudaFactoryName)) {
+    return reinterpret_cast<CudaFactory>(symbol);
   }
+  return absl::NotFoundError(std::string("no CUDA backend: ") + dlerror());
+}
+
+absl::StatusOr<std::unique_ptr<Backend>> LoadCudaBackend(int gpu, const BackendOptions& options) {
+  RIESZ_RETURN_IF_ERROR(CheckDriver());
+  RIESZ_ASSIGN_OR_RETURN(const CudaFactory factory, OpenCudaLibrary());
   const CudaLibraryRequest request{
       .gpu = gpu,
       .threads = options.threads > 0 ? options.threads : AvailableThreads(),
       .precision = options.matrix_precision};
   absl::Status error;
-  Backend* backend = reinterpret_cast<CudaFactory>(symbol)(&request, &error);
+  std::unique_ptr<Backend> backend(factory(&request, &error));
   if (backend == nullptr) return error;
-  return std::unique_ptr<Backend>(backend);
+  return backend;
 }
 
 }  // namespace riesz

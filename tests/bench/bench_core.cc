@@ -1,4 +1,4 @@
-// riesz_bench_core: times the cpu backend's operations in process. One JSON line a case.
+// riesz_bench_core: times a backend's operations in process. One JSON line a case.
 //
 //   riesz_bench_core sliced N M d P [options]        sliced gradient, r = 1
 //   riesz_bench_core sliced-value N M d P [options]  sliced energy distance
@@ -6,10 +6,11 @@
 //   riesz_bench_core exact-gradient N M d [options]
 //   riesz_bench_core flow-step N M d P [options]
 //
+// --device is cpu (default) or cuda:N, with --matrix-precision fp32, 3xtf32 or tf32.
 // Random data unless files are given: x standard normal, y standard normal + 0.1. With --x and --y
 // (float32 .npy, C order) N, M and d are left out. --out writes the gradient as float32 .npy.
 // A measured call is whole: it allocates, packs both ensembles, draws fresh directions and returns
-// the result in host memory. A flow step reuses its stepper, as flows do.
+// the result in the device's memory. A flow step reuses its stepper, as flows do.
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -25,7 +26,7 @@
 #include <vector>
 
 #include "core/backend/backend.h"
-#include "core/backend/cpu/cpu_backend.h"
+#include "core/backend/make_backend.h"
 #include "core/random.h"
 
 namespace {
@@ -38,7 +39,8 @@ struct Options {
   riesz::DirectionSpec directions;
   double exponent = 1;
   int repeats = 5;
-  int threads = 0;
+  riesz::BackendOptions backend;
+  std::string device = "cpu";
   std::string x_file, y_file, out_file;
 };
 
@@ -140,7 +142,13 @@ Options Parse(int argc, char** argv) {
     } else if (word == "--repeats") {
       o.repeats = std::max(1, std::atoi(value.c_str()));
     } else if (word == "--threads") {
-      o.threads = std::atoi(value.c_str());
+      o.backend.threads = std::atoi(value.c_str());
+    } else if (word == "--device") {
+      o.device = value;
+    } else if (word == "--matrix-precision") {
+      const auto precision = riesz::ParseMatrixPrecision(value);
+      if (!precision) Fail("--matrix-precision is fp32, 3xtf32 or tf32");
+      o.backend.matrix_precision = *precision;
     } else if (word == "--seed") {
       o.directions.seed = std::strtoull(value.c_str(), nullptr, 10);
     } else if (word == "--exponent") {
@@ -181,7 +189,7 @@ void Finish(riesz::Operation& operation) {
 
 int main(int argc, char** argv) {
   Options o = Parse(argc, argv);
-  const auto backend = riesz::MakeCpuBackend({.threads = o.threads});
+  const auto backend = OrFail(riesz::MakeBackend(o.device, o.backend));
   const Table x_table = o.x_file.empty() ? Normals(o.shape.n, o.shape.d, 1, 0) : ReadNpy(o.x_file);
   const Table y_table =
       o.y_file.empty() ? Normals(o.shape.m, o.shape.d, 2, 0.1f) : ReadNpy(o.y_file);

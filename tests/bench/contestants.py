@@ -1,6 +1,7 @@
 """Who races: the processes behind each side, kept warm between turns."""
 
 import json
+import os
 import pathlib
 import subprocess
 
@@ -11,11 +12,13 @@ PEER = pathlib.Path(__file__).resolve().parent / "peers" / "torch_peer.py"
 class Torch:
     """A torch that answers requests one at a time (peers/torch_peer.py)."""
 
-    def __init__(self, python):
-        self.process = subprocess.Popen([python, PEER], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True)
+    def __init__(self, python, device="cpu", tf32=False):
+        command = [python, PEER, "--device", device, *(["--tf32"] if tf32 else [])]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True)
         about = self.ask(op="about")
-        self.name = f"torch {about['torch']}, {about['threads']} threads"
+        where = f"{about['threads']} threads" if device == "cpu" else about["device"]
+        self.name = f"torch {about['torch']}, {where}"
 
     def ask(self, **request):
         print(json.dumps(request), file=self.process.stdin, flush=True)
@@ -35,7 +38,8 @@ class Torch:
 def newest_torch():
     """A Python with the registry's newest torch, made once in build/tools/newest-torch.
 
-    All of it: its CPU part does not load without the CUDA libraries that the wheel depends on.
+    All of it: its CPU part does not load without the CUDA libraries that the wheel depends on, and on
+    a GPU it is the peer.
     """
     folder = ROOT / "build/tools/newest-torch"
     python = folder / "bin/python"
@@ -55,7 +59,10 @@ class Ours:
     OPERATIONS = {"sliced_gradient": "sliced", "sliced_value": "sliced-value",
                   "exact_value": "exact-value", "exact_gradient": "exact-gradient"}
 
-    def __init__(self, build):
+    def __init__(self, build, device="cpu", precision="fp32"):
+        self.device = ["--device", device, "--matrix-precision", precision]
+        self.environment = dict(os.environ)
+        self.environment.setdefault("RIESZ_CUDA_LIBRARY", str(build / "server/libriesz_cuda.so"))
         self.binary = build / "tests/bench/riesz_bench_core"
         if not self.binary.exists():
             raise SystemExit(f"{self.binary} is not there; build it: "
@@ -68,8 +75,12 @@ class Ours:
         if d and d <= 2:
             options.setdefault("directions", "iid")  # the service's default there
         flags = [word for name, value in options.items() for word in (f"--{name}", value)]
-        command = [self.binary, self.OPERATIONS[operation], *sizes, "--repeats", 1, *flags]
-        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=True)
+        command = [self.binary, self.OPERATIONS[operation], *sizes, "--repeats", 1,
+                   *self.device, *flags]
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True,
+                              env=self.environment)
+        if done.returncode != 0:
+            raise SystemExit(done.stderr.strip())
         return json.loads(done.stdout)
 
     def seconds(self, operation, **shape):

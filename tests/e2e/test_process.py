@@ -40,6 +40,18 @@ class Configuration(ServiceTest):
             self.assertNotEqual(done.returncode, 0, flags)
             self.assertIn(word, done.stderr)
 
+    def test_a_gpu_that_is_asked_for_and_not_there_is_an_error(self):
+        done = rieszd("--listen", "127.0.0.1:0", "--device", "cuda:999")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("CUDA", done.stderr)
+
+    def test_without_a_gpu_auto_computes_on_the_cpu_and_says_why(self):
+        # There may be a GPU here, but not through this library. The taken port ends the process.
+        done = rieszd("--listen", self.server.address, "--metrics-listen", "127.0.0.1:0",
+                      "--device", "auto", RIESZ_CUDA_LIBRARY="/nowhere.so")
+        self.assertEqual(done.stderr.count("computing on the cpu, no GPU can be used"), 1)
+        self.assertRegex(done.stderr, "no CUDA (driver|backend)")
+
     def test_taken_port_is_an_error_that_names_it(self):
         done = rieszd("--listen", self.server.address, "--metrics-listen", "127.0.0.1:0")
         self.assertNotEqual(done.returncode, 0)

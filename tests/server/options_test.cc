@@ -50,7 +50,9 @@ TEST(OptionsTest, EveryFlagIsRead) {
                                         "--state-dir",
                                         "/state",
                                         "--device",
-                                        "reference",
+                                        "cuda:1",
+                                        "--matrix-precision",
+                                        "3xtf32",
                                         "--threads",
                                         "3",
                                         "--memory-limit",
@@ -75,7 +77,8 @@ TEST(OptionsTest, EveryFlagIsRead) {
   EXPECT_EQ(options.metrics_listen, "localhost:9");
   EXPECT_EQ(options.data_dir, "/data");
   EXPECT_EQ(options.state_dir, "/state");
-  EXPECT_EQ(options.device, "reference");
+  EXPECT_EQ(options.device, "cuda:1");
+  EXPECT_EQ(options.matrix_precision, MatrixPrecision::kTf32x3);
   EXPECT_EQ(options.threads, 3);
   EXPECT_EQ(options.memory_limit_bytes, int64_t{3} << 30);
   EXPECT_EQ(options.quantum, std::chrono::milliseconds(20));
@@ -115,7 +118,11 @@ TEST(OptionsTest, ABadValueIsAnsweredWithFlagRangeAndValue) {
             "--threads must be a whole number in [0, 1024], got '-1'");
   EXPECT_EQ(Complaint({"--threads", "1.5"}),
             "--threads must be a whole number in [0, 1024], got '1.5'");
-  EXPECT_EQ(Complaint({"--device", "tpu"}), "--device must be cpu, reference or auto, got 'tpu'");
+  EXPECT_EQ(
+      Complaint({"--device", "tpu"}),
+      "--device must be cpu, reference, cuda:N (a GPU; cuda is the first) or auto, got 'tpu'");
+  EXPECT_EQ(Complaint({"--matrix-precision", "fp16"}),
+            "--matrix-precision must be fp32, 3xtf32 or tf32, got 'fp16'");
   EXPECT_EQ(Complaint({"--log-level", "loud"}),
             "--log-level must be debug, info, warning or error, got 'loud'");
   EXPECT_EQ(Complaint({"--listen", "7443"}),

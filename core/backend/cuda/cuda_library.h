@@ -5,8 +5,8 @@
 // and CUDA's libraries weigh 600 MB that nobody without a GPU should carry. The library is opened
 // only when a GPU is asked for, and a failure is an error text, or the way to the cpu.
 //
-// C++ objects cross the border, so both sides must come from one build: the factory compares
-// kCudaLibraryBuild first.
+// C++ objects cross the border, so both sides must come from one compiler and one backend.h: the
+// factory compares kCudaLibraryBuild first, whose number grows with every change of backend.h.
 #pragma once
 
 #include "absl/status/status.h"
@@ -16,7 +16,7 @@
 namespace riesz {
 
 inline constexpr char kCudaLibraryName[] = "libriesz_cuda.so";
-inline constexpr char kCudaLibraryBuild[] = "riesz " RIESZ_VERSION ", backend 1, gcc " __VERSION__;
+inline constexpr char kCudaLibraryBuild[] = "riesz backend 1, compiler " __VERSION__;
 
 struct CudaLibraryRequest {
   const char* build = kCudaLibraryBuild;  // first and a C string: read before anything is believed

@@ -17,7 +17,7 @@ class LoadCuda : public testing::Test {
   ~LoadCuda() override { unsetenv("RIESZ_CUDA_LIBRARY"); }
   static absl::Status LoadFrom(const std::string& path) {
     setenv("RIESZ_CUDA_LIBRARY", path.c_str(), 1);
-    return LoadCudaBackend(0, {}).status();
+    return OpenCudaLibrary().status();
   }
 };
 
@@ -45,6 +45,21 @@ TEST_F(LoadCuda, NamesOfGpusAreCudaAndANumber) {
     EXPECT_EQ(GpuNamed(other), std::nullopt) << other;
   }
 }
+
+#ifdef RIESZ_BUILT_CUDA_LIBRARY
+TEST_F(LoadCuda, TheLibraryLoadsWithoutAGpuAndSaysWhatIsMissing) {
+  ASSERT_TRUE(LoadFrom(RIESZ_BUILT_CUDA_LIBRARY).ok());
+  const CudaFactory factory = OpenCudaLibrary().value();
+  CudaLibraryRequest request{.gpu = 999};
+  absl::Status error;
+  EXPECT_EQ(factory(&request, &error), nullptr);
+  EXPECT_EQ(error.code(), absl::StatusCode::kNotFound) << error;
+  EXPECT_NE(error.message().find("no CUDA device"), absl::string_view::npos) << error;
+  request.build = "another build";
+  EXPECT_EQ(factory(&request, &error), nullptr);
+  EXPECT_EQ(error.code(), absl::StatusCode::kFailedPrecondition) << error;
+}
+#endif
 
 TEST_F(LoadCuda, AGpuThatNobodyHasIsNotFound) {
   const absl::Status status = MakeBackend("cuda:999").status();
