@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <new>
+#include <stdexcept>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -19,6 +21,18 @@ namespace {
 constexpr int64_t kObjectBytes = 64 << 10;
 // One core makes orthonormal rows at this rate, in double (core/directions).
 constexpr double kHostFlops = 2e10;
+
+// What `make` returns; no exception leaves this backend. (Device memory throws nothing.)
+template <class Make>
+auto OrExhausted(const Make& make) -> decltype(make()) {
+  try {
+    return make();
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError("the host has no memory for it");
+  } catch (const std::length_error&) {
+    return absl::ResourceExhaustedError("no host memory could hold it");
+  }
+}
 
 class CudaBackend final : public Backend {
  public:
@@ -61,20 +75,21 @@ class CudaBackend final : public Backend {
       std::shared_ptr<const DeviceEnsemble> x, std::shared_ptr<const DeviceEnsemble> y,
       const EnergyDistanceSpec& spec) override {
     RIESZ_RETURN_IF_ERROR(Validate(spec, x->count(), y->count(), x->dim(), y->dim()));
-    if (spec.method == Method::kExact) {
-      return ExactEnergyDistance::Make(device_, std::move(x), std::move(y), spec);
-    }
-    return SlicedEnergyDistance::Make(device_, std::move(x), std::move(y), spec, Pass());
+    return OrExhausted([&] {
+      return spec.method == Method::kExact
+                 ? ExactEnergyDistance::Make(device_, x, y, spec)
+                 : SlicedEnergyDistance::Make(device_, x, y, spec, Pass());
+    });
   }
 
   absl::StatusOr<std::unique_ptr<GradientOperation>> NewGradient(
       std::shared_ptr<const DeviceEnsemble> x, std::shared_ptr<const DeviceEnsemble> y,
       const GradientSpec& spec) override {
     RIESZ_RETURN_IF_ERROR(Validate(spec, x->count(), y->count(), x->dim(), y->dim()));
-    if (spec.method == Method::kExact) {
-      return ExactGradient::Make(device_, std::move(x), std::move(y), spec);
-    }
-    return SlicedGradient::Make(device_, std::move(x), std::move(y), spec, Pass());
+    return OrExhausted([&] {
+      return spec.method == Method::kExact ? ExactGradient::Make(device_, x, y, spec)
+                                           : SlicedGradient::Make(device_, x, y, spec, Pass());
+    });
   }
 
   absl::StatusOr<std::unique_ptr<FlowStepper>> NewFlowStepper(
@@ -82,7 +97,8 @@ class CudaBackend final : public Backend {
       const FlowSpec& spec) override {
     RIESZ_RETURN_IF_ERROR(
         Validate(spec, start->count(), target->count(), start->dim(), target->dim()));
-    return CudaFlowStepper::Make(device_, *start, std::move(target), spec, Pass());
+    return OrExhausted(
+        [&] { return CudaFlowStepper::Make(device_, *start, target, spec, Pass()); });
   }
 
   WorkEstimate Estimate(const ProblemShape& shape, const EnergyDistanceSpec& spec) const override {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -25,7 +26,11 @@ void SpawnFor(int threads, int64_t tasks, const std::function<void(int64_t)>& bo
     for (int64_t task = next++; task < tasks; task = next++) body(task);
   };
   std::vector<std::jthread> team;
-  for (int64_t t = 1; t < std::min<int64_t>(threads, tasks); ++t) team.emplace_back(work);
+  try {
+    for (int64_t t = 1; t < std::min<int64_t>(threads, tasks); ++t) team.emplace_back(work);
+  } catch (const std::system_error&) {
+    // No more threads: those that there are do all the work.
+  }
   work();
 }
 
@@ -100,8 +105,12 @@ void DirectionSource::MakeOnHost(Place place) {
 }
 
 void DirectionSource::MakeAhead(Place place) {
-  ahead_ = place;
-  making_ = std::async(std::launch::async, [this, place] { MakeOnHost(place); });
+  try {
+    making_ = std::async(std::launch::async, [this, place] { MakeOnHost(place); });
+    ahead_ = place;
+  } catch (const std::system_error&) {
+    // No thread for it: the next Enqueue makes them itself.
+  }
 }
 
 double DirectionSource::PlanSeconds() const {
@@ -124,8 +133,9 @@ absl::Status DirectionSource::Enqueue(int64_t step, int64_t index) {
   const float* made = made_[filling_].data();
   filling_ = 1 - filling_;
   ahead_.reset();
-  RIESZ_RETURN_IF_ERROR(
-      device_.EnqueueToDevice(directions_.data(), made, layout_.direction_rows * dim_ * 4));
+  const DirectionBlock last = DirectionBlockAt(spec_, dim_, chunk.end_block - 1);
+  const int64_t rows = last.first + last.count - chunk.first;
+  RIESZ_RETURN_IF_ERROR(device_.EnqueueToDevice(directions_.data(), made, rows * dim_ * 4));
   const Place next = After(wanted);
   if (next.step == step || repeats_) MakeAhead(next);
   return absl::OkStatus();
