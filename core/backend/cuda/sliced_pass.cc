@@ -12,17 +12,11 @@ namespace riesz::cuda {
 struct SlicedPass::Sizes {
   int64_t projections = 0, sums = 0;
   int64_t points_low = 0, directions_low = 0, projections_low = 0;
-  int64_t x_keys = 0, x_places = 0, y_keys = 0;  // two arrays each
-  int64_t sort_scratch = 0, slice_sums = 0;
 
   int64_t Bytes() const {
-    return DeviceArray<float>::Bytes(projections) + DeviceArray<float>::Bytes(sums) +
-           DeviceArray<float>::Bytes(points_low) + DeviceArray<float>::Bytes(directions_low) +
-           DeviceArray<float>::Bytes(projections_low) +
-           2 * (DeviceArray<uint32_t>::Bytes(x_keys) + DeviceArray<uint32_t>::Bytes(x_places) +
-                DeviceArray<uint32_t>::Bytes(y_keys)) +
-           DeviceArray<unsigned char>::Bytes(sort_scratch) +
-           2 * DeviceArray<SliceSums>::Bytes(slice_sums);
+    using Floats = DeviceArray<float>;
+    return Floats::Bytes(projections) + Floats::Bytes(sums) + Floats::Bytes(points_low) +
+           Floats::Bytes(directions_low) + Floats::Bytes(projections_low);
   }
 };
 
@@ -30,32 +24,19 @@ SlicedPass::SlicedPass(Device& device, ProblemShape shape, const DirectionSpec& 
                        const PassOptions& options)
     : device_(device),
       shape_(shape),
-      slice_shape_{shape.n, shape.m},
       spec_(directions),
       options_(options),
-      layout_(LayOutSlices(device.facts().speed, shape, directions)),
-      strategy_(ChooseSort(device.facts(), slice_shape_)),
-      parts_(SliceParts(strategy_, options.ranks, slice_shape_)) {}
+      layout_(LayOutSlices(device.facts().speed, shape, directions)) {}
 
-SlicedPass::Sizes SlicedPass::SizesOf(const DeviceFacts& facts, ProblemShape shape,
-                                      const SliceLayout& layout, const PassOptions& options) {
-  const SliceShape slice{shape.n, shape.m};
-  const SortStrategy strategy = ChooseSort(facts, slice);
+SlicedPass::Sizes SlicedPass::SizesOf(ProblemShape shape, const SliceLayout& layout,
+                                      const PassOptions& options) {
   Sizes sizes;
   sizes.projections = layout.max_count * (shape.n + shape.m);
   if (options.ranks) sizes.sums = shape.n * shape.d;
-  if (options.precision == MatrixPrecision::kTf32x3) {
-    sizes.points_low = (shape.n + shape.m) * shape.d;
-    sizes.directions_low = layout.max_count * shape.d;
-    if (options.ranks) sizes.projections_low = sizes.projections;
-  }
-  if (strategy == SortStrategy::kDevice) {
-    sizes.x_keys = layout.max_count * shape.n;
-    if (options.ranks) sizes.x_places = sizes.x_keys;
-    sizes.y_keys = layout.max_count * shape.m;
-    sizes.sort_scratch = kSortScratchBytes;
-  }
-  sizes.slice_sums = layout.slices * SliceParts(strategy, options.ranks, slice);
+  if (options.precision != MatrixPrecision::kTf32x3) return sizes;
+  sizes.points_low = (shape.n + shape.m) * shape.d;
+  sizes.directions_low = layout.max_count * shape.d;
+  if (options.ranks) sizes.projections_low = sizes.projections;
   return sizes;
 }
 
@@ -63,7 +44,9 @@ int64_t SlicedPass::Bytes(const DeviceFacts& facts, ProblemShape shape,
                           const DirectionSpec& directions, const PassOptions& options) {
   const SliceLayout layout = LayOutSlices(facts.speed, shape, directions);
   return CentredPair::Bytes(shape) + DirectionSource::Bytes(directions, shape.d, layout) +
-         SizesOf(facts, shape, layout, options).Bytes();
+         SliceRanks::Bytes(facts, {shape.n, shape.m}, layout.slices, layout.max_count,
+                           options.ranks) +
+         SizesOf(shape, layout, options).Bytes();
 }
 
 absl::StatusOr<std::unique_ptr<SlicedPass>> SlicedPass::Make(Device& device, ProblemShape shape,
@@ -75,12 +58,16 @@ absl::StatusOr<std::unique_ptr<SlicedPass>> SlicedPass::Make(Device& device, Pro
 }
 
 absl::Status SlicedPass::Allocate() {
-  const Sizes sizes = SizesOf(device_.facts(), shape_, layout_, options_);
+  const Sizes sizes = SizesOf(shape_, layout_, options_);
   RIESZ_ASSIGN_OR_RETURN(pair_, CentredPair::Make(device_, shape_));
   RIESZ_ASSIGN_OR_RETURN(source_, DirectionSource::Make(device_, options_.threads, spec_, shape_.d,
                                                         layout_, options_.repeats));
-  const auto make = [&](auto& array, int64_t size, const char* purpose) -> absl::Status {
-    RIESZ_ASSIGN_OR_RETURN(array, std::decay_t<decltype(array)>::Make(device_, size, purpose));
+  RIESZ_ASSIGN_OR_RETURN(slice_ranks_,
+                         SliceRanks::Make(device_, {shape_.n, shape_.m}, layout_.slices,
+                                          layout_.max_count, options_.ranks));
+  const auto make = [&](DeviceArray<float>& array, int64_t size,
+                        const char* purpose) -> absl::Status {
+    RIESZ_ASSIGN_OR_RETURN(array, DeviceArray<float>::Make(device_, size, purpose));
     return absl::OkStatus();
   };
   RIESZ_RETURN_IF_ERROR(make(projections_, sizes.projections, "projections of slices"));
@@ -88,20 +75,7 @@ absl::Status SlicedPass::Allocate() {
   constexpr char kLow[] = "low halves of split factors";
   RIESZ_RETURN_IF_ERROR(make(points_low_, sizes.points_low, kLow));
   RIESZ_RETURN_IF_ERROR(make(directions_low_, sizes.directions_low, kLow));
-  RIESZ_RETURN_IF_ERROR(make(projections_low_, sizes.projections_low, kLow));
-  constexpr char kSort[] = "sorting slices";
-  for (DeviceArray<uint32_t>* keys : {&x_keys_, &x_sorted_}) {
-    RIESZ_RETURN_IF_ERROR(make(*keys, sizes.x_keys, kSort));
-  }
-  for (DeviceArray<uint32_t>* places : {&x_places_, &x_sorted_places_}) {
-    RIESZ_RETURN_IF_ERROR(make(*places, sizes.x_places, kSort));
-  }
-  for (DeviceArray<uint32_t>* keys : {&y_keys_, &y_sorted_}) {
-    RIESZ_RETURN_IF_ERROR(make(*keys, sizes.y_keys, kSort));
-  }
-  RIESZ_RETURN_IF_ERROR(make(sort_scratch_, sizes.sort_scratch, kSort));
-  RIESZ_RETURN_IF_ERROR(make(slice_sums_, sizes.slice_sums, "values of slices"));
-  return make(slice_sums_host_, sizes.slice_sums, "values of slices");
+  return make(projections_low_, sizes.projections_low, kLow);
 }
 
 void SlicedPass::PlanTarget(LaunchPlan& plan, const float* y) {
@@ -132,17 +106,18 @@ void SlicedPass::PlanSlices(LaunchPlan& plan, const int64_t* step, const bool* v
              [this, step, i] { return source_->Enqueue(*step, static_cast<int64_t>(i)); });
     plan.Add(products * slices * ProjectSeconds(speed, shape_),
              [this, &chunk] { return Project(chunk); });
-    plan.Add(slices * SortSeconds(speed, shape_) / 2, [this, &chunk] { return SortFirst(chunk); });
     plan.Add(slices * SortSeconds(speed, shape_) / 2,
-             [this, &chunk, values] { return Rank(chunk, *values); });
+             [this, &chunk] { return slice_ranks_->SortFirst(projections_.data(), chunk.count); });
+    plan.Add(slices * SortSeconds(speed, shape_) / 2, [this, &chunk, values] {
+      return slice_ranks_->Rank(projections_.data(), chunk.first, chunk.count, *values);
+    });
     if (options_.ranks) {
       plan.Add(products * slices * ProjectBackSeconds(speed, shape_),
                [this, &chunk] { return ProjectBack(chunk); });
     }
   }
-  plan.Add(CopySeconds(speed, slice_sums_.bytes() / 4), [this] {
-    return device_.EnqueueToHost(slice_sums_host_.data(), slice_sums_.data(), slice_sums_.bytes());
-  });
+  plan.Add(CopySeconds(speed, slice_ranks_->sums_bytes() / 4),
+           [this] { return slice_ranks_->EnqueueToHost(); });
 }
 
 absl::Status SlicedPass::Split(float* values, int64_t size, float* low) {
@@ -181,38 +156,6 @@ absl::Status SlicedPass::Project(const SliceChunk& chunk) {
   return Multiply(product, directions_low_.data(), points_low_.data());
 }
 
-DeviceSortArrays SlicedPass::SortArrays() {
-  return {.x_keys = x_keys_.data(),
-          .x_sorted = x_sorted_.data(),
-          .x_places = x_places_.data(),
-          .x_sorted_places = x_sorted_places_.data(),
-          .y_keys = y_keys_.data(),
-          .y_sorted = y_sorted_.data(),
-          .scratch = sort_scratch_.data()};
-}
-
-absl::Status SlicedPass::SortFirst(const SliceChunk& chunk) {
-  if (strategy_ == SortStrategy::kDevice) {
-    return SortOnDevice(device_, projections_.data(), chunk.count, slice_shape_, SortArrays());
-  }
-  return SortColumns(device_, projections_.data(), chunk.count, shape_.n + shape_.m, shape_.n,
-                     shape_.m);
-}
-
-absl::Status SlicedPass::Rank(const SliceChunk& chunk, bool values) {
-  SliceSums* sums = slice_sums_.data() + chunk.first * parts_;
-  if (strategy_ == SortStrategy::kDevice) {
-    return WalkDeviceSorted(device_, projections_.data(), chunk.count, slice_shape_, SortArrays(),
-                            values, sums);
-  }
-  if (options_.ranks) {
-    return SortAndRank(device_, projections_.data(), chunk.count, slice_shape_, values, sums);
-  }
-  RIESZ_RETURN_IF_ERROR(
-      SortColumns(device_, projections_.data(), chunk.count, shape_.n + shape_.m, 0, shape_.n));
-  return WalkColumns(device_, projections_.data(), chunk.count, slice_shape_, sums);
-}
-
 absl::Status SlicedPass::ProjectBack(const SliceChunk& chunk) {
   RIESZ_RETURN_IF_ERROR(
       Split(projections_.data(), chunk.count * (shape_.n + shape_.m), projections_low_.data()));
@@ -230,24 +173,11 @@ absl::Status SlicedPass::ProjectBack(const SliceChunk& chunk) {
   return Multiply(product, projections_low_.data(), directions_low_.data());
 }
 
-// Parts in their order.
-SliceSums SlicedPass::Total(int64_t slice) const {
-  SliceSums total;
-  for (int64_t p = slice * parts_; p < (slice + 1) * parts_; ++p) {
-    const SliceSums& part = slice_sums_host_.data()[p];
-    total.energy += part.energy;
-    total.x_spread += part.x_spread;
-    total.y_spread += part.y_spread;
-    total.h_square += part.h_square;
-  }
-  return total;
-}
-
 SliceMean SlicedPass::EnergyDistance(Estimator estimator) const {
   const auto n = static_cast<double>(shape_.n), m = static_cast<double>(shape_.m);
   std::vector<double> values(static_cast<size_t>(layout_.slices));
   for (int64_t s = 0; s < layout_.slices; ++s) {
-    const SliceSums total = Total(s);
+    const SliceSums total = slice_ranks_->Total(s);
     double& value = values[static_cast<size_t>(s)];
     value = 2 * total.energy / (n * m) / (n * m);
     if (estimator == Estimator::kU) {
@@ -273,7 +203,7 @@ double SlicedPass::block_squares() const {
       }
       size = static_cast<double>(of_slice.count);
     }
-    squares += Total(s).h_square / size;
+    squares += slice_ranks_->Total(s).h_square / size;
   }
   return squares;
 }

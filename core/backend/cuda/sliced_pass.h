@@ -22,9 +22,9 @@
 #include "core/backend/cuda/centred_pair.h"
 #include "core/backend/cuda/device.h"
 #include "core/backend/cuda/direction_source.h"
-#include "core/backend/cuda/kernels/slices.h"
 #include "core/backend/cuda/launch_plan.h"
 #include "core/backend/cuda/slice_layout.h"
+#include "core/backend/cuda/slice_ranks.h"
 #include "core/backend/matrix_precision.h"
 #include "core/slicing_error.h"
 
@@ -66,38 +66,27 @@ class SlicedPass {
   struct Sizes;
   SlicedPass(Device& device, ProblemShape shape, const DirectionSpec& directions,
              const PassOptions& options);
-  static Sizes SizesOf(const DeviceFacts& facts, ProblemShape shape, const SliceLayout& layout,
-                       const PassOptions& options);
+  static Sizes SizesOf(ProblemShape shape, const SliceLayout& layout, const PassOptions& options);
   absl::Status Allocate();
 
   absl::Status Split(float* values, int64_t size, float* low);
   absl::Status Multiply(MatrixProduct product, const float* a_low, const float* b_low);
   void PlanSplit(LaunchPlan& plan, int64_t first_row, int64_t rows);
   absl::Status Project(const SliceChunk& chunk);
-  absl::Status SortFirst(const SliceChunk& chunk);
-  absl::Status Rank(const SliceChunk& chunk, bool values);
   absl::Status ProjectBack(const SliceChunk& chunk);
-  DeviceSortArrays SortArrays();
-  SliceSums Total(int64_t slice) const;
 
   Device& device_;
   const ProblemShape shape_;
-  const SliceShape slice_shape_;
   const DirectionSpec spec_;
   const PassOptions options_;
   const SliceLayout layout_;
-  const SortStrategy strategy_;
-  const int64_t parts_;  // SliceSums a slice
 
   CentredPair pair_;
   std::unique_ptr<DirectionSource> source_;
   DeviceArray<float> projections_;                                    // (max_count, n + m)
   DeviceArray<float> sums_;                                           // (n, d)
   DeviceArray<float> points_low_, directions_low_, projections_low_;  // kTf32x3: the low halves
-  DeviceArray<uint32_t> x_keys_, x_sorted_, x_places_, x_sorted_places_, y_keys_, y_sorted_;
-  DeviceArray<unsigned char> sort_scratch_;
-  DeviceArray<SliceSums> slice_sums_;       // (slices, parts)
-  PinnedArray<SliceSums> slice_sums_host_;  // the same, for the host
+  std::unique_ptr<SliceRanks> slice_ranks_;
 };
 
 }  // namespace riesz::cuda
