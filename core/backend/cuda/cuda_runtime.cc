@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/backend/cuda/blas_call.h"
 #include "core/backend/cuda/cuda_status.h"
 #include "core/backend/cuda/segment_sort.h"
 #include "core/status_macros.h"
@@ -227,20 +228,20 @@ absl::Status CudaRuntime::Launch(const KernelCall& call) {
       "a kernel launch");
 }
 
-// cuBLAS counts columns first: what we call c (rows, cols) is its c^T (cols, rows), so that the
-// factors change places.
 absl::Status CudaRuntime::Multiply(const MatrixProduct& p) {
   RIESZ_RETURN_IF_ERROR(Use());
+  const BlasCall call = BlasCallOf(p);
   const float one = 1, zero = 0;
   const float* beta = p.accumulate ? &one : &zero;
+  // Pedantic: float32 throughout, and no other algorithm for other shapes' sake.
   const cublasComputeType_t compute =
       p.kind == ProductKind::kTf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F_PEDANTIC;
-  return StatusOf(
-      cublasGemmEx_64(blas_, p.transpose_a ? CUBLAS_OP_N : CUBLAS_OP_T,
-                      p.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N, p.cols, p.rows, p.depth, &one, p.b,
-                      CUDA_R_32F, p.b_stride, p.a, CUDA_R_32F, p.a_stride, beta, p.c, CUDA_R_32F,
-                      p.c_stride, compute, CUBLAS_GEMM_DEFAULT),
-      "cublasGemmEx");
+  return StatusOf(cublasGemmEx_64(blas_, call.transpose_first ? CUBLAS_OP_T : CUBLAS_OP_N,
+                                  call.transpose_second ? CUBLAS_OP_T : CUBLAS_OP_N, call.m, call.n,
+                                  call.k, &one, call.first, CUDA_R_32F, call.first_stride,
+                                  call.second, CUDA_R_32F, call.second_stride, beta, p.c,
+                                  CUDA_R_32F, p.c_stride, compute, CUBLAS_GEMM_DEFAULT),
+                  "cublasGemmEx");
 }
 
 absl::Status CudaRuntime::SortSegments(const SegmentSort& sort) {

@@ -18,6 +18,8 @@ namespace {
 // Floats of a block that threads pay for.
 constexpr int64_t kWorthThreads = int64_t{1} << 16;
 
+constexpr int64_t kMaxTeam = 16;  // starting more would take longer than what they do
+
 // ParallelFor with threads that live as long as the call. Starting one takes some 15 us, a call
 // within a QR of 500 rows a millisecond: a team that waits between calls would save little.
 void SpawnFor(int threads, int64_t tasks, const std::function<void(int64_t)>& body) {
@@ -27,7 +29,8 @@ void SpawnFor(int threads, int64_t tasks, const std::function<void(int64_t)>& bo
   };
   std::vector<std::jthread> team;
   try {
-    for (int64_t t = 1; t < std::min<int64_t>(threads, tasks); ++t) team.emplace_back(work);
+    const int64_t size = std::min({int64_t{threads}, tasks, kMaxTeam});
+    for (int64_t t = 1; t < size; ++t) team.emplace_back(work);
   } catch (const std::system_error&) {
     // No more threads: those that there are do all the work.
   }

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "core/backend/cuda/kernels/centre.h"
+#include "core/backend/cuda/kernels/strided.cuh"
 #include "core/backend/cuda/launch.h"
 
 namespace riesz::cuda {
@@ -56,9 +57,8 @@ __global__ void __launch_bounds__(kThreads)
 __global__ void __launch_bounds__(kThreads)
     CentreRowsKernel(const float* __restrict__ x, int64_t size, int64_t d,
                      const float* __restrict__ centre, float scale, float* __restrict__ out) {
-  const int64_t stride = int64_t{gridDim.x} * kThreads;
-  for (int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x; i < size; i += stride) {
-    out[i] = (x[i] - centre[i % d]) * scale;
+  for (StridedElement e(size, d); e.inside(); e.Next()) {
+    out[e.index] = (x[e.index] - centre[e.column]) * scale;
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include "core/backend/cuda/kernels/block_sum.cuh"
 #include "core/backend/cuda/kernels/flow_update.h"
+#include "core/backend/cuda/kernels/strided.cuh"
 #include "core/backend/cuda/launch.h"
 
 namespace riesz::cuda {
@@ -33,9 +34,9 @@ __global__ void __launch_bounds__(kThreads)
     UpdateFlowKernel(FlowUpdate u, double* squares, unsigned* non_finite) {
   double sum = 0;
   unsigned bad = 0;
-  const int64_t stride = int64_t{gridDim.x} * kThreads;
-  for (int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x; i < u.size; i += stride) {
-    const bool moves = u.frozen[i % u.dim] == 0;
+  for (StridedElement e(u.size, u.dim); e.inside(); e.Next()) {
+    const int64_t i = e.index;
+    const bool moves = u.frozen[e.column] == 0;
     const float gradient = moves ? u.velocity[i] : 0.0f;
     sum += static_cast<double>(gradient) * gradient;
     const float kept = moves ? u.momentum * u.old_velocity[i] : 0.0f;

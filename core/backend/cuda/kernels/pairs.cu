@@ -1,6 +1,6 @@
-// Threads against data: a block takes a tile of 64 x 64, a thread 4 x 4 of it. Slabs of 16
-// coordinates (of both sides) or 16 partners (of weights and coordinates) pass through shared
-// memory: 8 KB a slab, 4 multiply-adds for each float read from there.
+// Threads against data: a block takes a tile of 64 x 64, a thread 4 x 4 neighbours of it. Slabs of
+// 16 coordinates (of both sides) or 16 partners (of weights and coordinates) pass through shared
+// memory, 4 KB a side; a thread reads 16 bytes of each side for 16 multiply-adds.
 //
 //   AddPairSums, WeighPairs       2 instructions a pair and coordinate: t = a - b, s = fma(t, t, s)
 //   AddWeightedDifferences        2 a pair and coordinate: t = a - b, s = fma(w, t, s)
@@ -23,7 +23,15 @@ constexpr int kOwn = 4;    // pairs of a thread along a side
 constexpr int kTile = kSide * kOwn;
 static_assert(kTile == kPairTile);
 constexpr int kSlab = 16;
-constexpr int kPitch = kTile + 1;  // of a slab's row: spreads columns over the banks
+constexpr int kPitch = kTile + kOwn;  // of a slab's row: whole 16 bytes, and rows change banks
+
+// What a thread reads of a slab's row at a time, in one instruction.
+struct alignas(16) Own {
+  float at[kOwn];
+};
+__device__ Own ReadOwn(const float* row, int place) {
+  return *reinterpret_cast<const Own*>(row + place * kOwn);
+}
 
 // Two slabs, (kSlab, kPitch) each, and the sums of warps behind them.
 struct Slabs {
@@ -65,13 +73,13 @@ __device__ void SquareTile(const Rows& a, const Rows& b, int64_t d, int64_t firs
     __syncthreads();
     const int depth = d - k0 < kSlab ? static_cast<int>(d - k0) : kSlab;
     for (int k = 0; k < depth; ++k) {
-      const float* as = slabs.a + k * kPitch + row;
-      const float* bs = slabs.b + k * kPitch + column;
+      const Own as = ReadOwn(slabs.a + k * kPitch, row);
+      const Own bs = ReadOwn(slabs.b + k * kPitch, column);
       RIESZ_UNROLL
       for (int u = 0; u < kOwn; ++u) {
         RIESZ_UNROLL
         for (int v = 0; v < kOwn; ++v) {
-          const float t = as[u * kSide] - bs[v * kSide];
+          const float t = as.at[u] - bs.at[v];
           squares[u][v] = fmaf(t, t, squares[u][v]);
         }
       }
@@ -102,8 +110,8 @@ __global__ void __launch_bounds__(kThreads)
     double own = 0;
     for (int u = 0; u < kOwn; ++u) {
       for (int v = 0; v < kOwn; ++v) {
-        const bool inside = tile_a * kTile + u * kSide + row < a.count &&
-                            tile_b * kTile + v * kSide + column < b.count;
+        const bool inside = tile_a * kTile + row * kOwn + u < a.count &&
+                            tile_b * kTile + column * kOwn + v < b.count;
         if (inside) own += static_cast<double>(PowerOf(squares[u][v], half));
       }
     }
@@ -125,7 +133,7 @@ __global__ void __launch_bounds__(kThreads)
   SquareTile(a, b, d, first_a, first_b, slabs, squares);
   for (int u = 0; u < kOwn; ++u) {
     for (int v = 0; v < kOwn; ++v) {
-      const int64_t i = first_a + u * kSide + row, j = first_b + v * kSide + column;
+      const int64_t i = first_a + row * kOwn + u, j = first_b + column * kOwn + v;
       if (i >= a.count || j >= b.count) continue;
       const float square = squares[u][v];
       const float power = half == -0.5f ? 1 / sqrtf(square) : powf(square, half);
@@ -146,7 +154,7 @@ __global__ void __launch_bounds__(kThreads)
   float own[kOwn][kOwn], sum[kOwn][kOwn];
   for (int u = 0; u < kOwn; ++u) {
     for (int v = 0; v < kOwn; ++v) {
-      const int64_t i = first_a + u * kSide + row, k = first_k + v * kSide + column;
+      const int64_t i = first_a + row * kOwn + u, k = first_k + column * kOwn + v;
       own[u][v] = i < a.count && k < d ? a.data[i * d + k] : 0.0f;
       sum[u][v] = 0;
     }
@@ -162,13 +170,13 @@ __global__ void __launch_bounds__(kThreads)
     __syncthreads();
     const int depth = b.count - j0 < kSlab ? static_cast<int>(b.count - j0) : kSlab;
     for (int j = 0; j < depth; ++j) {
-      const float* ws = slabs.a + j * kPitch + row;
-      const float* bs = slabs.b + j * kPitch + column;
+      const Own ws = ReadOwn(slabs.a + j * kPitch, row);
+      const Own bs = ReadOwn(slabs.b + j * kPitch, column);
       RIESZ_UNROLL
       for (int u = 0; u < kOwn; ++u) {
         RIESZ_UNROLL
         for (int v = 0; v < kOwn; ++v) {
-          sum[u][v] = fmaf(ws[u * kSide], own[u][v] - bs[v * kSide], sum[u][v]);
+          sum[u][v] = fmaf(ws.at[u], own[u][v] - bs.at[v], sum[u][v]);
         }
       }
     }
@@ -176,7 +184,7 @@ __global__ void __launch_bounds__(kThreads)
   }
   for (int u = 0; u < kOwn; ++u) {
     for (int v = 0; v < kOwn; ++v) {
-      const int64_t i = first_a + u * kSide + row, k = first_k + v * kSide + column;
+      const int64_t i = first_a + row * kOwn + u, k = first_k + column * kOwn + v;
       if (i < a.count && k < d) sums[i * d + k] += sum[u][v];
     }
   }
