@@ -1,0 +1,33 @@
+# Sets RIESZ_BUILDS_CUDA by RIESZ_CUDA (ON, OFF, AUTO) and what is found; enables CUDA where it is ON.
+# Sanitizer builds leave the library out: its kernels are instrumented in the emulation.
+
+# Real code for A100 and H100, and PTX for what comes after them.
+if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+  set(CMAKE_CUDA_ARCHITECTURES 80-real 90-real 90-virtual)
+endif()
+set(RIESZ_BUILDS_CUDA OFF)
+if(RIESZ_CUDA STREQUAL "AUTO" AND NOT RIESZ_SANITIZE)
+  include(CheckLanguage)
+  check_language(CUDA)
+  if(CMAKE_CUDA_COMPILER)
+    set(RIESZ_BUILDS_CUDA ON)
+  endif()
+elseif(RIESZ_CUDA STREQUAL "ON")
+  set(RIESZ_BUILDS_CUDA ON)
+endif()
+if(RIESZ_BUILDS_CUDA)
+  enable_language(CUDA)
+  # CMake 3.25 does not know that nvcc has taken this since CUDA 12.
+  set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
+  find_package(CUDAToolkit REQUIRED)
+  if(CMAKE_CUDA_COMPILER_VERSION VERSION_LESS 12 OR NOT TARGET CUDA::cublas)
+    if(RIESZ_CUDA STREQUAL "ON")
+      message(FATAL_ERROR "The CUDA backend needs nvcc 12 or later and cuBLAS")
+    endif()
+    message(STATUS "No CUDA backend: it needs nvcc 12 or later and cuBLAS")
+    set(RIESZ_BUILDS_CUDA OFF)
+  endif()
+  if(CCACHE)
+    set(CMAKE_CUDA_COMPILER_LAUNCHER ${CCACHE})
+  endif()
+endif()
