@@ -1,5 +1,5 @@
-// The contract suite on every backend that runs everywhere and, where the processor has a matrix unit,
-// on the cpu backend without it too.
+// The contract suite on every backend that runs everywhere and, where the processor has a matrix
+// unit, on the cpu backend without it too.
 #include "core/backend/cpu/matrix_unit.h"
 #include "core/backend/make_backend.h"
 #include "tests/contract/contract.h"

@@ -200,5 +200,18 @@ TEST_P(Laws, EnergyDistanceReportsItsMethod) {
   EXPECT_FALSE(SlicedGradient(x, y, {.count = 4}).summary.slicing_standard_error.has_value());
 }
 
+TEST_P(Laws, RoundsDrawDirectionsOfTheirOwn) {
+  const Points x = Normals(20, 4, 1), y = Normals(30, 4, 2);
+  EnergyDistanceSpec spec{.method = Method::kSliced,
+                          .estimator = Estimator::kV,
+                          .exponent = 1,
+                          .directions = {.count = 10, .seed = 3},
+                          .round = 1};
+  const double first = Distance(x, y, spec).energy_distance;
+  EXPECT_EQ(Distance(x, y, spec).energy_distance, first);
+  spec.round = 0;
+  EXPECT_NE(Distance(x, y, spec).energy_distance, first);
+}
+
 }  // namespace
 }  // namespace riesz::contract

@@ -29,7 +29,12 @@ SlicedEnergyDistance::SlicedEnergyDistance(Device& device, std::shared_ptr<const
                                            std::shared_ptr<const DeviceEnsemble> y,
                                            const EnergyDistanceSpec& spec,
                                            std::unique_ptr<SlicedPass> pass)
-    : x_(std::move(x)), y_(std::move(y)), spec_(spec), pass_(std::move(pass)), plan_(device) {
+    : x_(std::move(x)),
+      y_(std::move(y)),
+      spec_(spec),
+      step_(spec.round),
+      pass_(std::move(pass)),
+      plan_(device) {
   pass_->PlanTarget(plan_, OnDevice(*y_).data());
   pass_->PlanParticles(plan_, [this] { return OnDevice(*x_).data(); });
   pass_->PlanSlices(plan_, &step_, &values_);

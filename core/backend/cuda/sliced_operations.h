@@ -35,7 +35,7 @@ class SlicedEnergyDistance final : public EnergyDistanceOperation {
 
   const std::shared_ptr<const DeviceEnsemble> x_, y_;
   const EnergyDistanceSpec spec_;
-  const int64_t step_ = 0;
+  const int64_t step_;
   const bool values_ = true;
   std::unique_ptr<SlicedPass> pass_;
   LaunchPlan plan_;
