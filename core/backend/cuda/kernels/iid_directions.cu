@@ -75,6 +75,12 @@ __device__ void SinCos(uint32_t bits, float& sine, float& cosine) {
   cosine = __uint_as_float(__float_as_uint(swap ? s : c) ^ cosine_sign);
 }
 
+// As RoundToBfloat16 in core/directions.cc.
+__device__ float RoundToBfloat16(float value) {
+  const uint32_t bits = __float_as_uint(value);
+  return __uint_as_float((bits + 0x7fffu + (bits >> 16 & 1u)) & 0xffff0000u);
+}
+
 // out (gridDim.x, dim). Shared: kSums doubles.
 __global__ void __launch_bounds__(kThreads)
     DrawIidKernel(uint64_t seed, uint32_t stream, uint64_t step, int64_t first, int64_t dim,
@@ -108,7 +114,8 @@ __global__ void __launch_bounds__(kThreads)
   for (int i = 0; i < kSums; ++i) square += squares[i];
   const double inverse = 1 / sqrt(square);
   for (int64_t k = threadIdx.x; k < dim; k += kThreads) {
-    direction[k] = static_cast<float>(direction[k] * inverse);
+    const auto coordinate = static_cast<float>(direction[k] * inverse);
+    direction[k] = dim >= kRoundedDim ? RoundToBfloat16(coordinate) : coordinate;
   }
 }
 
