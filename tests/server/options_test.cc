@@ -35,7 +35,7 @@ TEST(OptionsTest, DefaultsServeLoopbackOnly) {
   EXPECT_THAT(options.listen, ElementsAre("127.0.0.1:7443"));
   EXPECT_FALSE(options.insecure_allow_remote);
   EXPECT_EQ(options.metrics_listen, "");
-  EXPECT_EQ(options.device, "auto");
+  EXPECT_EQ(options.device, "cpu");
   EXPECT_EQ(options.max_message_bytes, 4 << 20);
 }
 

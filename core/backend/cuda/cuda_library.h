@@ -16,7 +16,7 @@
 namespace riesz {
 
 inline constexpr char kCudaLibraryName[] = "libriesz_cuda.so";
-inline constexpr char kCudaLibraryBuild[] = "riesz backend 1, compiler " __VERSION__;
+inline constexpr char kCudaLibraryBuild[] = "riesz backend 2, compiler " __VERSION__;
 
 struct CudaLibraryRequest {
   const char* build = kCudaLibraryBuild;  // first and a C string: read before anything is believed
