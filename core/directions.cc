@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <mutex>
+#include <numbers>
 
 #include "core/check.h"
 #include "core/random.h"
@@ -19,8 +20,20 @@ constexpr int64_t kFillRows = 16;  // rows of one task that fills or converts
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+// Of blocks that are full but for the last.
 int64_t BlockRows(const DirectionSpec& spec, int64_t dim) {
   return spec.kind == DirectionKind::kIid ? kIidBatchRows : std::min(dim, kMaxOrthogonalRows);
+}
+
+bool Even(const DirectionSpec& spec, int64_t dim) {
+  return spec.kind == DirectionKind::kLowDiscrepancy && dim > 1;
+}
+
+int64_t EvenBlockCount(int64_t slices, int64_t dim) {
+  const int64_t needed = dim == 2 ? 1 : CeilDiv(slices, kMaxDirectionSet);
+  // Sets of fewer rows than coordinates would leave out what orthogonal blocks have.
+  const int64_t wanted = std::clamp<int64_t>(slices / dim, 2, kLowDiscrepancyBlocks);
+  return std::max(needed, std::min(slices, wanted));
 }
 
 // Our tasks are the parallelism; BLAS threads beside them would also move the bits.
@@ -202,10 +215,17 @@ void SerialFor(int64_t tasks, const std::function<void(int64_t)>& body) {
 int64_t SliceCount(const DirectionSpec& spec, int64_t dim) { return dim == 1 ? 1 : spec.count; }
 
 int64_t DirectionBlockCount(const DirectionSpec& spec, int64_t dim) {
+  if (Even(spec, dim)) return EvenBlockCount(spec.count, dim);
   return CeilDiv(SliceCount(spec, dim), BlockRows(spec, dim));
 }
 
 DirectionBlock DirectionBlockAt(const DirectionSpec& spec, int64_t dim, int64_t index) {
+  if (Even(spec, dim)) {
+    const int64_t blocks = EvenBlockCount(spec.count, dim);
+    RIESZ_CHECK(index >= 0 && index < blocks, "a block of the spec");
+    const int64_t rows = spec.count / blocks, longer = spec.count % blocks;
+    return {index * rows + std::min(index, longer), rows + (index < longer ? 1 : 0)};
+  }
   const int64_t rows = BlockRows(spec, dim);
   const int64_t first = index * rows;
   const int64_t count = std::min(rows, SliceCount(spec, dim) - first);
@@ -217,25 +237,85 @@ int64_t MaxBlockRows(const DirectionSpec& spec, int64_t dim) {
   return DirectionBlockAt(spec, dim, 0).count;
 }
 
+namespace {
+
+// Rows that a scratch orthonormalises at once.
+int64_t ScratchRows(const DirectionSpec& spec, int64_t dim) {
+  if (spec.kind == DirectionKind::kIid || dim == 1) return 0;
+  if (Even(spec, dim)) return dim == 2 ? 0 : dim;
+  return MaxBlockRows(spec, dim);
+}
+
+}  // namespace
+
 DirectionScratch::DirectionScratch(const DirectionSpec& spec, int64_t dim) {
-  if (spec.kind == DirectionKind::kIid || dim == 1) return;
-  const int64_t k = MaxBlockRows(spec, dim);
+  const int64_t k = ScratchRows(spec, dim);
   rows_.resize(static_cast<size_t>(k * dim));
   gram_.resize(static_cast<size_t>(k * k));
   vector_.resize(static_cast<size_t>(k));
+  if (!Even(spec, dim)) return;
+  longer_count_ = MaxBlockRows(spec, dim);
+  longer_set_ = EvenDirections(dim, longer_count_);
+  const int64_t shorter = spec.count / DirectionBlockCount(spec, dim);
+  shorter_set_ = shorter == longer_count_ ? longer_set_ : EvenDirections(dim, shorter);
 }
 
 int64_t DirectionScratch::Bytes(const DirectionSpec& spec, int64_t dim) {
-  if (spec.kind == DirectionKind::kIid || dim == 1) return 0;
-  const int64_t k = MaxBlockRows(spec, dim);
-  return (k * dim + k * k + k) * static_cast<int64_t>(sizeof(double));
+  const int64_t k = ScratchRows(spec, dim);
+  int64_t bytes = (k * dim + k * k + k) * static_cast<int64_t>(sizeof(double));
+  if (Even(spec, dim)) bytes += 2 * MaxBlockRows(spec, dim) * dim * 4;
+  return bytes;
 }
+
+namespace {
+
+void RotateEvenSet(const DirectionSpec& spec, int64_t dim, uint64_t step, int64_t index,
+                   int64_t count, float* out, DirectionScratch& scratch) {
+  const float* set = scratch.even_set(count);
+  const auto key = static_cast<uint64_t>(index) * 32;
+  static_assert(kMaxLowDiscrepancyDim <= 32, "keys of two blocks must differ");
+  if (dim == 2) {
+    float uniform;
+    FillUniforms(spec.seed, RandomStream::kRotations, step, key, &uniform, 1);
+    const double angle = 2 * std::numbers::pi * uniform;
+    const double c = std::cos(angle), s = std::sin(angle);
+    for (int64_t i = 0; i < count; ++i) {
+      const double x = set[2 * i], y = set[2 * i + 1];
+      out[2 * i] = static_cast<float>(c * x - s * y);
+      out[2 * i + 1] = static_cast<float>(s * x + c * y);
+    }
+    return;
+  }
+  double* q = scratch.rows();
+  for (int64_t i = 0; i < dim; ++i) {
+    float row[kMaxLowDiscrepancyDim];
+    FillNormals(spec.seed, RandomStream::kRotations, step, key + static_cast<uint64_t>(i), row,
+                dim);
+    std::copy(row, row + dim, q + i * dim);
+  }
+  UseOneBlasThread();
+  internal::Orthonormalize(q, dim, dim, scratch, SerialFor);
+  for (int64_t i = 0; i < count; ++i) {
+    double row[kMaxLowDiscrepancyDim] = {};
+    for (int64_t k = 0; k < dim; ++k) {
+      const double x = set[i * dim + k];
+      for (int64_t e = 0; e < dim; ++e) row[e] += x * q[k * dim + e];
+    }
+    std::transform(row, row + dim, out + i * dim, [](double v) { return static_cast<float>(v); });
+  }
+}
+
+}  // namespace
 
 void GenerateDirectionBlock(const DirectionSpec& spec, int64_t dim, uint64_t step, int64_t index,
                             float* out, DirectionScratch& scratch, const ParallelFor& parallel) {
   const DirectionBlock block = DirectionBlockAt(spec, dim, index);
   if (dim == 1) {
     out[0] = 1;
+    return;
+  }
+  if (Even(spec, dim)) {
+    RotateEvenSet(spec, dim, step, index, block.count, out, scratch);
     return;
   }
   const bool orthogonal = spec.kind == DirectionKind::kOrthogonal;

@@ -2,9 +2,9 @@
 //
 // A DirectionSpec is a value: the same (spec, d, step) gives the same floats in every backend of
 // one build on one kind of processor, whatever the chunks and threads. Directions come in blocks:
-// independent groups within which an orthogonal spec makes rows orthonormal (rows of a
-// Haar-distributed matrix, unbiased for every slice average). The spread of independent blocks is
-// what slicing errors are estimated from (core/slicing_error.h).
+// independent groups within which directions avoid each other, each direction by itself uniform on
+// the sphere, so that every slice average is unbiased. The spread of independent blocks is what
+// slicing errors are estimated from (core/slicing_error.h).
 //
 // Thread safety: the functions are pure but for the memory they are given.
 #pragma once
@@ -13,11 +13,14 @@
 #include <functional>
 #include <vector>
 
+#include "core/low_discrepancy.h"
+
 namespace riesz {
 
 enum class DirectionKind {
-  kIid,         // independent, uniform on the sphere
-  kOrthogonal,  // orthonormal rows in blocks; lower error far from the target
+  kIid,             // independent, uniform on the sphere
+  kOrthogonal,      // orthonormal rows in blocks; lower error far from the target
+  kLowDiscrepancy,  // evenly spread sets, one rotation a block; 2 <= d <= kMaxLowDiscrepancyDim
 };
 
 struct DirectionSpec {
@@ -39,6 +42,9 @@ void SerialFor(int64_t tasks, const std::function<void(int64_t)>& body);
 // Rows that are made orthonormal together, at most. A block is made in one go, k rows for 4 k^2 dim
 // floating-point operations: without a bound, 3072 rows in R^3072 would hold a device for a second.
 inline constexpr int64_t kMaxOrthogonalRows = 1024;
+// Blocks of a low-discrepancy spec: few, since a large set errs less than two small ones, but so
+// many that their spread says what the error is.
+inline constexpr int64_t kLowDiscrepancyBlocks = 4;
 // Rows of an iid block, a batch of generation only: each *slice* is independent of all others.
 inline constexpr int64_t kIidBatchRows = 256;
 
@@ -52,14 +58,19 @@ inline constexpr int64_t kRoundedDim = 32;
 
 // Directions that a spec draws in R^dim: spec.count, but 1 for dim = 1, where +1 is all there is.
 int64_t SliceCount(const DirectionSpec& spec, int64_t dim);
-// How a spec falls into blocks in R^dim: full blocks of min(dim, kMaxOrthogonalRows) or
-// kIidBatchRows rows, then the rest. Requires index < DirectionBlockCount.
+// How a spec falls into blocks in R^dim. Orthogonal and iid: full blocks of min(dim,
+// kMaxOrthogonalRows) or kIidBatchRows rows, then the rest. Low-discrepancy:
+// kLowDiscrepancyBlocks, more where sets would be larger than kMaxDirectionSet, down to two where
+// they would have less than dim rows; their sizes differ by one at most, the larger come first.
+// Requires index < DirectionBlockCount.
 int64_t DirectionBlockCount(const DirectionSpec& spec, int64_t dim);
 DirectionBlock DirectionBlockAt(const DirectionSpec& spec, int64_t dim, int64_t index);
 // Rows of the largest block, the first.
 int64_t MaxBlockRows(const DirectionSpec& spec, int64_t dim);
 
-// Working memory for making any block of one spec, one block at a time.
+// Working memory for making any block of one spec, one block at a time: k rows for orthogonal
+// blocks, the rotation (k = dim) and the sets for low-discrepancy ones. Making it may make the
+// sets.
 class DirectionScratch {
  public:
   DirectionScratch(const DirectionSpec& spec, int64_t dim);
@@ -68,20 +79,28 @@ class DirectionScratch {
   double* rows() { return rows_.data(); }      // (k, dim) for blocks of k rows
   double* gram() { return gram_.data(); }      // (k, k)
   double* vector() { return vector_.data(); }  // (k)
+  // The set (count, dim) that a low-discrepancy block of so many rows is rotated from.
+  const float* even_set(int64_t count) const {
+    return (count == longer_count_ ? longer_set_ : shorter_set_)->data();
+  }
 
  private:
   std::vector<double> rows_, gram_, vector_;
+  int64_t longer_count_ = 0;
+  DirectionSet longer_set_, shorter_set_;
 };
 
 // Writes block `index` of the spec at flow step `step` (0 outside flows) to out, (block.count, dim)
-// row-major. Randomness is keyed by (seed, step, slice). For dim = 1 the one direction is +1.
+// row-major. Randomness is keyed by (seed, step, slice or block). For dim = 1 the one direction is
+// +1. Requires a dim that the kind serves (core/validate.h).
 //
 // Orthogonal rows are the Q of Gaussian = L Q with L lower triangular and a positive diagonal,
 // which is Haar (Mezzadri, "How to generate random matrices from the classical compact groups",
 // 2007); made in double, |Q Q^T - I| < 1e-6 elementwise in float32, and < 3e-2 / sqrt(dim) where
-// coordinates are rounded to bfloat16. `parallel` splits the work at
-// fixed tile borders into single-threaded BLAS calls, so that the floats do not depend on the
-// number of threads.
+// coordinates are rounded to bfloat16. Low-discrepancy rows are an evenly spread set times one Haar
+// matrix, in the plane with one uniform angle added. `parallel` splits the work at fixed tile
+// borders into single-threaded BLAS calls, so that the floats do not depend on the number of
+// threads.
 void GenerateDirectionBlock(const DirectionSpec& spec, int64_t dim, uint64_t step, int64_t index,
                             float* out, DirectionScratch& scratch,
                             const ParallelFor& parallel = SerialFor);

@@ -4,7 +4,9 @@
 // slices. Var(m_k) = s^2 / b_k for independent slices, and the same holds closely enough for blocks
 // of one kind, so that
 //   SE(m)^2 = sum_k b_k (m_k - m)^2 / ((R - 1) P).
-// It is unbiased when b_k m_k varies as b_k, exact for equal blocks. Every iid slice is a block of
+// It is unbiased when b_k m_k varies as b_k, exact for equal blocks. (The error of an evenly spread
+// set falls faster than that with its size; the sizes of low-discrepancy blocks differ by one at
+// most, which moves SE^2 by O(1/b).) Every iid slice is a block of
 // its own (b = 1, R = P). One block leaves nothing to estimate from: absent. In one dimension the
 // one slice is everything: 0.
 //
@@ -22,7 +24,7 @@
 
 namespace riesz {
 
-// R: blocks of an orthogonal spec, slices of an iid one, 1 in one dimension.
+// R: slices of an iid spec, blocks of any other, 1 in one dimension.
 int64_t IndependentBlockCount(const DirectionSpec& spec, int64_t dim);
 
 struct SliceMean {

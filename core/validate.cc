@@ -32,13 +32,14 @@ absl::Status ValidateOperands(int64_t n, int64_t m, int64_t x_dim, int64_t y_dim
                       absl::StrCat(y_dim));
 }
 
-absl::Status ValidateMethod(Method method, double exponent, const DirectionSpec& directions) {
+absl::Status ValidateMethod(Method method, double exponent, const DirectionSpec& directions,
+                            int64_t dim) {
   RIESZ_RETURN_IF_ERROR(ValidateExponent(exponent, ""));
   if (method == Method::kExact) return absl::OkStatus();
   if (exponent != 1) {
     return InvalidField("exponent", "1 when the method is sliced", absl::StrCat(exponent));
   }
-  return ValidateDirections(directions, "");
+  return ValidateDirections(directions, dim, "");
 }
 
 absl::Status ValidateFrozen(const std::vector<CoordinateRange>& frozen, int64_t dim) {
@@ -78,14 +79,20 @@ absl::Status ValidateExponent(double exponent, std::string_view prefix) {
   return InvalidField(Field(prefix, "exponent"), "in (0, 2)", absl::StrCat(exponent));
 }
 
-absl::Status ValidateDirections(const DirectionSpec& spec, std::string_view prefix) {
-  return IntegerInRange(prefix, "directions.count", spec.count, 1, kMaxSlices);
+absl::Status ValidateDirections(const DirectionSpec& spec, int64_t dim, std::string_view prefix) {
+  RIESZ_RETURN_IF_ERROR(IntegerInRange(prefix, "directions.count", spec.count, 1, kMaxSlices));
+  if (spec.kind == DirectionKind::kLowDiscrepancy && dim > kMaxLowDiscrepancyDim) {
+    return InvalidField(Field(prefix, "directions.kind"),
+                        absl::StrCat("a kind that serves dimension ", dim),
+                        absl::StrCat("low-discrepancy (at most ", kMaxLowDiscrepancyDim, ")"));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Validate(const EnergyDistanceSpec& spec, int64_t n, int64_t m, int64_t x_dim,
                       int64_t y_dim) {
   RIESZ_RETURN_IF_ERROR(ValidateOperands(n, m, x_dim, y_dim, "x", "y"));
-  RIESZ_RETURN_IF_ERROR(ValidateMethod(spec.method, spec.exponent, spec.directions));
+  RIESZ_RETURN_IF_ERROR(ValidateMethod(spec.method, spec.exponent, spec.directions, x_dim));
   if (spec.estimator == Estimator::kV || (n >= 2 && m >= 2)) return absl::OkStatus();
   return InvalidField(n < 2 ? "x.count" : "y.count", "at least 2 for the U-statistic",
                       absl::StrCat(n < 2 ? n : m));
@@ -94,7 +101,7 @@ absl::Status Validate(const EnergyDistanceSpec& spec, int64_t n, int64_t m, int6
 absl::Status Validate(const GradientSpec& spec, int64_t n, int64_t m, int64_t x_dim,
                       int64_t y_dim) {
   RIESZ_RETURN_IF_ERROR(ValidateOperands(n, m, x_dim, y_dim, "x", "y"));
-  return ValidateMethod(spec.method, spec.exponent, spec.directions);
+  return ValidateMethod(spec.method, spec.exponent, spec.directions, x_dim);
 }
 
 absl::Status Validate(const FlowSpec& spec, int64_t n, int64_t m, int64_t x_dim, int64_t y_dim) {
@@ -106,7 +113,7 @@ absl::Status Validate(const FlowSpec& spec, int64_t n, int64_t m, int64_t x_dim,
   if (!(spec.momentum >= 0 && spec.momentum < 1)) {
     return InvalidField("flow.momentum", "in [0, 1)", absl::StrCat(spec.momentum));
   }
-  RIESZ_RETURN_IF_ERROR(ValidateDirections(spec.directions, "flow"));
+  RIESZ_RETURN_IF_ERROR(ValidateDirections(spec.directions, x_dim, "flow"));
   return ValidateFrozen(spec.frozen, x_dim);
 }
 

@@ -28,8 +28,8 @@ inline constexpr double kMaxStepSize = 10;                 // tau
 absl::Status ValidateShape(int64_t count, int64_t dim, std::string_view prefix);
 // Checks <prefix>.exponent: 0 < r < 2.
 absl::Status ValidateExponent(double exponent, std::string_view prefix);
-// Checks <prefix>.directions.count.
-absl::Status ValidateDirections(const DirectionSpec& spec, std::string_view prefix);
+// Checks <prefix>.directions.count, and that <prefix>.directions.kind serves `dim`.
+absl::Status ValidateDirections(const DirectionSpec& spec, int64_t dim, std::string_view prefix);
 // Spec against the operands' shapes, x (n, x_dim) and y (m, y_dim): dimensions agree, neither is
 // empty, U has at least two particles a side, sliced has exponent 1.
 absl::Status Validate(const EnergyDistanceSpec& spec, int64_t n, int64_t m, int64_t x_dim,

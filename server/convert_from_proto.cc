@@ -234,8 +234,13 @@ absl::StatusOr<DirectionRequest> FromProto(const v1::Directions& directions,
     case v1::DIRECTION_KIND_ORTHOGONAL:
       request.kind = DirectionKind::kOrthogonal;
       break;
+    case v1::DIRECTION_KIND_LOW_DISCREPANCY:
+      request.kind = DirectionKind::kLowDiscrepancy;
+      break;
     default:
-      return InvalidField(Path(field, "kind"), "DIRECTION_KIND_IID or DIRECTION_KIND_ORTHOGONAL",
+      return InvalidField(Path(field, "kind"),
+                          "DIRECTION_KIND_IID, DIRECTION_KIND_ORTHOGONAL or "
+                          "DIRECTION_KIND_LOW_DISCREPANCY",
                           absl::StrCat(static_cast<int>(directions.kind())));
   }
   // 0 is the absent field: the server chooses.

@@ -82,9 +82,20 @@ void ToProto(const ResolvedShape& shape, v1::ResolvedParticles* out) {
   if (shape.flow_step) out->set_flow_step(*shape.flow_step);
 }
 
+v1::DirectionKind ToProto(DirectionKind kind) {
+  switch (kind) {
+    case DirectionKind::kIid:
+      return v1::DIRECTION_KIND_IID;
+    case DirectionKind::kOrthogonal:
+      return v1::DIRECTION_KIND_ORTHOGONAL;
+    case DirectionKind::kLowDiscrepancy:
+      return v1::DIRECTION_KIND_LOW_DISCREPANCY;
+  }
+  return v1::DIRECTION_KIND_UNSPECIFIED;
+}
+
 void ToProto(const DirectionSpec& spec, v1::Directions* out) {
-  out->set_kind(spec.kind == DirectionKind::kIid ? v1::DIRECTION_KIND_IID
-                                                 : v1::DIRECTION_KIND_ORTHOGONAL);
+  out->set_kind(ToProto(spec.kind));
   out->set_count(static_cast<int32_t>(spec.count));
   out->set_seed(spec.seed);
 }

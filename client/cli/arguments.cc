@@ -99,7 +99,8 @@ absl::StatusOr<v1::Estimator> ParseEstimator(const std::string& text) {
 absl::StatusOr<v1::DirectionKind> ParseDirectionKind(const std::string& text) {
   if (text == "orthogonal") return v1::DIRECTION_KIND_ORTHOGONAL;
   if (text == "iid") return v1::DIRECTION_KIND_IID;
-  return InvalidField("--directions", "orthogonal or iid", text);
+  if (text == "low-discrepancy") return v1::DIRECTION_KIND_LOW_DISCREPANCY;
+  return InvalidField("--directions", "orthogonal, iid or low-discrepancy", text);
 }
 
 absl::StatusOr<v1::Generator::Distribution> ParseDistribution(const std::string& text) {

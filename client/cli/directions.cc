@@ -9,7 +9,9 @@
 namespace riesz::cli {
 
 void DeclareDirections(CLI::App& sub, DirectionOptions& options, const char* default_count) {
-  sub.add_option("--directions", options.kind, "orthogonal or iid; default: orthogonal for d > 2");
+  sub.add_option("--directions", options.kind,
+                 "orthogonal, iid or, for d <= 30, low-discrepancy; default: orthogonal for d > 2, "
+                 "low-discrepancy for d = 2");
   sub.add_option("--slices", options.count,
                  absl::StrCat("Number of directions; default ", default_count));
   sub.add_option("--seed", options.seed,
@@ -32,10 +34,26 @@ absl::Status FillDirections(const DirectionOptions& options, v1::Directions* dir
   return absl::OkStatus();
 }
 
+namespace {
+
+const char* KindText(v1::DirectionKind kind) {
+  switch (kind) {
+    case v1::DIRECTION_KIND_IID:
+      return "iid ";
+    case v1::DIRECTION_KIND_ORTHOGONAL:
+      return "orthogonal ";
+    case v1::DIRECTION_KIND_LOW_DISCREPANCY:
+      return "low-discrepancy ";
+    default:
+      return "";  // of a newer server
+  }
+}
+
+}  // namespace
+
 std::string DirectionsText(const v1::Directions& directions, int64_t slices) {
-  const char* kind = directions.kind() == v1::DIRECTION_KIND_ORTHOGONAL ? "orthogonal " : "iid ";
-  return absl::StrCat(slices, " ", kind, slices == 1 ? "slice" : "slices", ", seed ",
-                      directions.seed());
+  return absl::StrCat(slices, " ", KindText(directions.kind()), slices == 1 ? "slice" : "slices",
+                      ", seed ", directions.seed());
 }
 
 }  // namespace riesz::cli

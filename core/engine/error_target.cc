@@ -10,10 +10,17 @@
 namespace riesz {
 namespace {
 
-// Slices of one round come in multiples of this, so that a round's error has at least two blocks.
+// Slices come in multiples of this: whole blocks, so that two of them have an error.
 int64_t Unit(DirectionKind kind, int64_t dim) {
-  const DirectionSpec many{.kind = kind, .count = kMaxSlices};
-  return MaxBlockRows(many, dim);
+  constexpr int64_t kIidUnit = 64;  // each slice is a block, and fewer are not worth a round
+  switch (kind) {
+    case DirectionKind::kIid:
+      return kIidUnit;
+    case DirectionKind::kLowDiscrepancy:
+      return kLowDiscrepancyBlocks * dim;  // a spec makes its blocks of whatever count it has
+    default:
+      return MaxBlockRows({.kind = kind, .count = kMaxSlices}, dim);
+  }
 }
 
 int64_t RoundUp(int64_t slices, int64_t unit) { return (slices + unit - 1) / unit * unit; }

@@ -51,7 +51,8 @@ absl::StatusOr<DirectionSpec> PlanDirections(const DirectionRequest& request, in
     return InvalidField(std::string(field) + ".count", "in [0, 1048576]",
                         std::to_string(request.count));
   }
-  const DirectionKind natural = dim > 2 ? DirectionKind::kOrthogonal : DirectionKind::kIid;
+  const DirectionKind natural =
+      dim == 2 ? DirectionKind::kLowDiscrepancy : DirectionKind::kOrthogonal;
   DirectionSpec spec;
   spec.kind = request.kind.value_or(natural);
   spec.count = request.count == 0 ? default_count : request.count;

@@ -18,8 +18,9 @@ inline constexpr int64_t kDefaultFlowSlices = 500;
 // A seed for a request without one: 53 random bits, so that JSON numbers hold it exactly.
 uint64_t RandomSeed();
 
-// Orthogonal for dim > 2, else iid; `default_count` slices; a random seed. In one dimension there
-// is one slice. INVALID_ARGUMENT for a count outside [0, kMaxSlices], named `field`.count.
+// Low-discrepancy for dim = 2, else orthogonal; `default_count` slices; a random seed. In one
+// dimension there is one slice. INVALID_ARGUMENT for a count outside [0, kMaxSlices], named
+// `field`.count.
 absl::StatusOr<DirectionSpec> PlanDirections(const DirectionRequest& request, int64_t dim,
                                              int64_t default_count, std::string_view field);
 

@@ -37,6 +37,7 @@ struct Options {
   std::string method;
   riesz::ProblemShape shape;
   riesz::DirectionSpec directions;
+  std::string direction_name = "orthogonal";
   double exponent = 1;
   int repeats = 5;
   riesz::BackendOptions backend;
@@ -121,6 +122,13 @@ std::shared_ptr<const riesz::DeviceEnsemble> Load(riesz::Backend& backend, const
   return OrFail(buffer->Seal());
 }
 
+riesz::DirectionKind KindNamed(const std::string& name) {
+  if (name == "iid") return riesz::DirectionKind::kIid;
+  if (name == "orthogonal") return riesz::DirectionKind::kOrthogonal;
+  if (name == "low-discrepancy") return riesz::DirectionKind::kLowDiscrepancy;
+  Fail("--directions is iid, orthogonal or low-discrepancy");
+}
+
 Options Parse(int argc, char** argv) {
   Options o;
   if (argc < 2)
@@ -136,9 +144,8 @@ Options Parse(int argc, char** argv) {
     if (++i == argc) Fail(word + " needs a value");
     const std::string value = argv[i];
     if (word == "--directions") {
-      if (value != "iid" && value != "orthogonal") Fail("--directions is iid or orthogonal");
-      o.directions.kind =
-          value == "iid" ? riesz::DirectionKind::kIid : riesz::DirectionKind::kOrthogonal;
+      o.directions.kind = KindNamed(value);
+      o.direction_name = value;
     } else if (word == "--repeats") {
       o.repeats = std::max(1, std::atoi(value.c_str()));
     } else if (word == "--threads") {
@@ -266,9 +273,8 @@ int main(int argc, char** argv) {
       "\"result\": %.9g, \"scratch_bytes\": %ld, \"estimate_s\": %.6f, \"peak_rss_bytes\": %ld, "
       "\"device\": \"%s\"}\n",
       o.method.c_str(), o.shape.n, o.shape.m, o.shape.d, exact ? 0 : o.directions.count,
-      o.directions.kind == riesz::DirectionKind::kIid ? "iid" : "orthogonal", report.threads,
-      times[times.size() / 2], times.front(), times.back(), processor_s, o.repeats, result,
-      estimate.scratch_bytes, estimate.seconds, usage.ru_maxrss * 1024L,
-      report.description.c_str());
+      o.direction_name.c_str(), report.threads, times[times.size() / 2], times.front(),
+      times.back(), processor_s, o.repeats, result, estimate.scratch_bytes, estimate.seconds,
+      usage.ru_maxrss * 1024L, report.description.c_str());
   return 0;
 }

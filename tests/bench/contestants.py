@@ -72,8 +72,8 @@ class Ours:
         """The JSON that it prints, for one measured call."""
         sizes = [n, m, d] if n else []
         sizes += [slices] if slices else []
-        if d and d <= 2:
-            options.setdefault("directions", "iid")  # the service's default there
+        if d == 2:
+            options.setdefault("directions", "low-discrepancy")  # the service's default there
         flags = [word for name, value in options.items() for word in (f"--{name}", value)]
         command = [self.binary, self.OPERATIONS[operation], *sizes, "--repeats", 1,
                    *self.device, *flags]

@@ -167,6 +167,16 @@ TEST(ArgumentsTest, ZeroSlicesAreAMistakeAndNotTheDefault) {
             "directions.count must be in [1, 1048576], got 0");
 }
 
+TEST(ArgumentsTest, DirectionsAreNamedAsTheyAreGiven) {
+  for (const char* kind : {"orthogonal", "iid", "low-discrepancy"}) {
+    DirectionOptions options;
+    options.kind = kind;
+    v1::Directions directions;
+    ASSERT_TRUE(FillDirections(options, &directions).ok());
+    EXPECT_EQ(DirectionsText(directions, 7), absl::StrCat("7 ", kind, " slices, seed 0"));
+  }
+}
+
 TEST(ProgressTest, TheBarTakesWhatTheNumbersLeaveOfTheTerminal) {
   EXPECT_EQ(BarLine("f", 0.5, "step 1/2", 80), "f  [############------------]  step 1/2");
   EXPECT_EQ(BarLine("f", 2, "1.0 ± 0.1", 26), "f  [##########]  1.0 ± 0.1");

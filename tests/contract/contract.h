@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/backend/backend.h"
+#include "core/validate.h"
 #include "tests/contract/contract_backends.h"
 #include "tests/contract/points.h"
 
@@ -20,6 +21,16 @@ struct Gradient {
   std::vector<float> values;  // (n, d) dD^2/dx_i
   GradientSummary summary;
 };
+
+// The kinds of directions that serve `dim`.
+inline std::vector<DirectionKind> KindsFor(int64_t dim) {
+  std::vector<DirectionKind> kinds;
+  for (const DirectionKind kind :
+       {DirectionKind::kIid, DirectionKind::kOrthogonal, DirectionKind::kLowDiscrepancy}) {
+    if (ValidateDirections({.kind = kind}, dim, "").ok()) kinds.push_back(kind);
+  }
+  return kinds;
+}
 
 class BackendContract : public testing::TestWithParam<std::string_view> {
  protected:

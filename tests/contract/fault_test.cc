@@ -77,6 +77,18 @@ TEST_P(Faults, SlicesAreAtLeastOne) {
   ExpectInvalid(FlowError(x_, y_, flow), "flow.directions.count must be in [1, 1048576], got 0");
 }
 
+TEST_P(Faults, DirectionsServeTheDimension) {
+  const Points x = Normals(3, 31, 1), y = Normals(3, 31, 2);
+  const DirectionSpec even{.kind = DirectionKind::kLowDiscrepancy};
+  const std::string refused =
+      "directions.kind must be a kind that serves dimension 31, got low-discrepancy (at most 30)";
+  ExpectInvalid(DistanceError(x, y, {.method = Method::kSliced, .directions = even}), refused);
+  ExpectInvalid(GradientError(x, y, {.method = Method::kSliced, .directions = even}), refused);
+  FlowSpec flow;
+  flow.directions = even;
+  ExpectInvalid(FlowError(x, y, flow), "flow." + refused);
+}
+
 TEST_P(Faults, FlowParametersAreInRange) {
   FlowSpec spec;
   spec.step_size = -1;

@@ -77,7 +77,7 @@ TEST_P(Flow, FirstStepFollowsTheGradientOfTheSameDirections) {
 }
 
 TEST_P(Flow, EveryStepIsTheMomentumRecursion) {
-  for (const DirectionKind kind : {DirectionKind::kIid, DirectionKind::kOrthogonal}) {
+  for (const DirectionKind kind : KindsFor(start_.d)) {
     FlowSpec spec = spec_;
     spec.directions.kind = kind;
     auto flow = BackendContract::Flow(start_, target_, spec);

@@ -162,7 +162,7 @@ TEST_P(Laws, AFarOutlierIsOneTargetLikeAnother) {
 TEST_P(Laws, OneDimensionNeedsNoSlices) {
   const Points x = Normals(33, 1, 1), y = Integers(20, 1, 2, 4);
   for (const Estimator estimator : {Estimator::kV, Estimator::kU}) {
-    for (const DirectionKind kind : {DirectionKind::kIid, DirectionKind::kOrthogonal}) {
+    for (const DirectionKind kind : KindsFor(1)) {
       const EnergyDistance e = Sliced(x, y, {.kind = kind, .count = 50, .seed = 3}, estimator);
       const Bounded exact = ExactDistance(x, y, 1, estimator);
       EXPECT_NEAR(e.energy_distance, exact.value, exact.bound);

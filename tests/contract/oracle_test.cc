@@ -43,8 +43,8 @@ class AgainstOracle : public BackendContract {
       }
       ExpectVelocity(ExactGradient(x, y, r), ExactVelocity(x, y, r), x.n, x.d);
     }
-    for (const DirectionKind kind : {DirectionKind::kIid, DirectionKind::kOrthogonal}) {
-      SCOPED_TRACE(kind == DirectionKind::kIid ? "iid" : "orthogonal");
+    for (const DirectionKind kind : KindsFor(x.d)) {
+      SCOPED_TRACE(testing::Message() << "directions of kind " << static_cast<int>(kind));
       const DirectionSpec directions{.kind = kind, .count = slices, .seed = 11};
       for (const Estimator estimator : estimators) {
         const Bounded oracle = SlicedDistance(x, y, directions, estimator);

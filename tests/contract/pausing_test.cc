@@ -12,7 +12,7 @@ class Pausing : public BackendContract {
     std::vector<EnergyDistanceSpec> specs;
     for (const Estimator estimator : {Estimator::kV, Estimator::kU}) {
       specs.push_back({.method = Method::kExact, .estimator = estimator, .directions = {}});
-      for (const DirectionKind kind : {DirectionKind::kIid, DirectionKind::kOrthogonal}) {
+      for (const DirectionKind kind : KindsFor(20)) {
         specs.push_back({.method = Method::kSliced,
                          .estimator = estimator,
                          .directions = {.kind = kind, .count = 600, .seed = 3}});
@@ -21,11 +21,12 @@ class Pausing : public BackendContract {
     return specs;
   }
   static std::vector<GradientSpec> GradientSpecs() {
-    return {{.method = Method::kExact, .directions = {}},
-            {.method = Method::kSliced,
-             .directions = {.kind = DirectionKind::kIid, .count = 600, .seed = 3}},
-            {.method = Method::kSliced,
-             .directions = {.kind = DirectionKind::kOrthogonal, .count = 600, .seed = 3}}};
+    std::vector<GradientSpec> specs = {{.method = Method::kExact, .directions = {}}};
+    for (const DirectionKind kind : KindsFor(20)) {
+      specs.push_back(
+          {.method = Method::kSliced, .directions = {.kind = kind, .count = 600, .seed = 3}});
+    }
+    return specs;
   }
 
   // Runs to the end with a stop in front of every chunk but those that must make progress.

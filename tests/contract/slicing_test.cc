@@ -62,7 +62,7 @@ RIESZ_ON_EVERY_BACKEND(Slicing);
 TEST_P(Slicing, ValuesAreUnbiased) {
   for (const Estimator estimator : {Estimator::kV, Estimator::kU}) {
     const double exact = ExactDistance(x_, y_, 1, estimator).value;
-    for (const DirectionKind kind : {DirectionKind::kIid, DirectionKind::kOrthogonal}) {
+    for (const DirectionKind kind : KindsFor(x_.d)) {
       const Spread s = OfValues({.kind = kind, .count = 20}, exact, estimator);
       // 4.5 standard errors of the mean: false alarm 7e-6 a comparison.
       EXPECT_NEAR(s.mean, exact, 4.5 * std::sqrt(s.variance / kSeeds));
@@ -72,7 +72,7 @@ TEST_P(Slicing, ValuesAreUnbiased) {
 
 TEST_P(Slicing, GradientsAreUnbiased) {
   const BoundedVelocity exact = ExactVelocity(x_, y_, 1);
-  for (const DirectionKind kind : {DirectionKind::kIid, DirectionKind::kOrthogonal}) {
+  for (const DirectionKind kind : KindsFor(x_.d)) {
     std::vector<double> mean(exact.velocity.size()), square(mean.size());
     for (int seed = 0; seed < kSeeds; ++seed) {
       const Gradient g =
@@ -106,8 +106,9 @@ TEST_P(Slicing, ReportedErrorOfValuesIsTheActualOne) {
   const double exact = ExactDistance(x_, y_, 1, Estimator::kV).value;
   const DirectionSpec specs[] = {
       {.kind = DirectionKind::kIid, .count = 64},
-      {.kind = DirectionKind::kOrthogonal, .count = 64},  // 8 blocks
-      {.kind = DirectionKind::kOrthogonal, .count = 60},  // 7 blocks and half a one
+      {.kind = DirectionKind::kOrthogonal, .count = 64},      // 8 blocks
+      {.kind = DirectionKind::kOrthogonal, .count = 60},      // 7 blocks and half a one
+      {.kind = DirectionKind::kLowDiscrepancy, .count = 62},  // blocks of 16, 16, 15, 15
   };
   for (const DirectionSpec& spec : specs) {
     const Spread s = OfValues(spec, exact);
@@ -121,6 +122,7 @@ TEST_P(Slicing, ReportedErrorOfGradientsIsTheActualOne) {
       {.kind = DirectionKind::kIid, .count = 64},
       {.kind = DirectionKind::kOrthogonal, .count = 64},
       {.kind = DirectionKind::kOrthogonal, .count = 60},
+      {.kind = DirectionKind::kLowDiscrepancy, .count = 62},
   };
   for (const DirectionSpec& spec : specs) {
     const Spread s = OfGradients(spec);
@@ -170,6 +172,14 @@ TEST_P(Slicing, OrthogonalDirectionsBeatIidOnesFarFromTheTarget) {
   const double iid = OfValues({.kind = DirectionKind::kIid, .count = 16}, exact).mean_square;
   const double orthogonal = OfValues({.count = 16}, exact).mean_square;
   EXPECT_LT(orthogonal, iid / 1.8);
+}
+
+TEST_P(Slicing, LowDiscrepancyDirectionsBeatOrthogonalOnes) {
+  const double exact = ExactDistance(x_, y_, 1, Estimator::kV).value;
+  const double orthogonal = OfValues({.count = 256}, exact).mean_square;
+  const double even =
+      OfValues({.kind = DirectionKind::kLowDiscrepancy, .count = 256}, exact).mean_square;
+  EXPECT_LT(even, orthogonal / 1.8);
 }
 
 TEST_P(Slicing, SeedsChooseTheDirections) {

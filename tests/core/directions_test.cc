@@ -12,6 +12,13 @@
 namespace riesz {
 namespace {
 
+constexpr DirectionKind kKinds[] = {DirectionKind::kIid, DirectionKind::kOrthogonal,
+                                    DirectionKind::kLowDiscrepancy};
+
+bool Serves(DirectionKind kind, int64_t dim) {
+  return kind != DirectionKind::kLowDiscrepancy || dim <= kMaxLowDiscrepancyDim;
+}
+
 std::vector<float> Block(const DirectionSpec& spec, int64_t dim, int64_t index, uint64_t step = 0,
                          const ParallelFor& parallel = SerialFor) {
   std::vector<float> out(static_cast<size_t>(DirectionBlockAt(spec, dim, index).count * dim));
@@ -51,9 +58,10 @@ TEST(Blocks, OrthogonalOnesAreFullAndThenTheRest) {
 }
 
 TEST(Blocks, CoverEverySliceOnce) {
-  for (const DirectionKind kind : {DirectionKind::kIid, DirectionKind::kOrthogonal}) {
+  for (const DirectionKind kind : kKinds) {
     for (const int64_t count : {1, 2, 255, 256, 257, 1000, 2500}) {
       for (const int64_t dim : {2, 3, 256, 2000}) {
+        if (!Serves(kind, dim)) continue;
         const DirectionSpec spec{.kind = kind, .count = count};
         int64_t next = 0;
         for (int64_t b = 0; b < DirectionBlockCount(spec, dim); ++b) {
@@ -70,12 +78,29 @@ TEST(Blocks, CoverEverySliceOnce) {
 }
 
 TEST(Blocks, OneDimensionHasOneDirection) {
-  for (const DirectionKind kind : {DirectionKind::kIid, DirectionKind::kOrthogonal}) {
+  for (const DirectionKind kind : kKinds) {
     const DirectionSpec spec{.kind = kind, .count = 500, .seed = 9};
     EXPECT_EQ(SliceCount(spec, 1), 1);
     EXPECT_EQ(DirectionBlockCount(spec, 1), 1);
     EXPECT_EQ(Block(spec, 1, 0, 5), std::vector<float>{1.0f});
   }
+}
+
+TEST(Blocks, LowDiscrepancyOnesAreFourOfOneSizeOrTheNext) {
+  const DirectionSpec spec{.kind = DirectionKind::kLowDiscrepancy, .count = 1002};
+  EXPECT_EQ(DirectionBlockCount(spec, 3), 4);
+  EXPECT_EQ(DirectionBlockAt(spec, 3, 1).count, 251);
+  EXPECT_EQ(DirectionBlockAt(spec, 3, 2).first, 502);
+  EXPECT_EQ(DirectionBlockAt(spec, 3, 2).count, 250);
+  EXPECT_EQ(MaxBlockRows(spec, 3), 251);
+  const DirectionSpec few{.kind = DirectionKind::kLowDiscrepancy, .count = 33};
+  EXPECT_EQ(DirectionBlockCount(few, 10), 3);
+  EXPECT_EQ(DirectionBlockCount(few, 20), 2) << "the least that tell an error";
+  const DirectionSpec one{.kind = DirectionKind::kLowDiscrepancy, .count = 1};
+  EXPECT_EQ(DirectionBlockCount(one, 3), 1);
+  const DirectionSpec many{.kind = DirectionKind::kLowDiscrepancy, .count = 5000};
+  EXPECT_EQ(DirectionBlockCount(many, 3), 10);  // bounded by kMaxDirectionSet
+  EXPECT_EQ(DirectionBlockCount(many, 2), 4);
 }
 
 TEST(Orthogonal, RowsAreOrthonormal) {
@@ -190,8 +215,9 @@ TEST(Directions, AreTheSameWhateverThreadsMakeThem) {
     }
     for (std::thread& thread : threads) thread.join();
   };
-  for (const DirectionKind kind : {DirectionKind::kIid, DirectionKind::kOrthogonal}) {
+  for (const DirectionKind kind : kKinds) {
     for (const int64_t dim : {3, 250, 400}) {
+      if (!Serves(kind, dim)) continue;
       const DirectionSpec spec{.kind = kind, .count = 230, .seed = 8};
       const std::vector<float> serial = Block(spec, dim, 0, 2);
       EXPECT_EQ(Block(spec, dim, 0, 2, backwards), serial);
@@ -201,17 +227,19 @@ TEST(Directions, AreTheSameWhateverThreadsMakeThem) {
 }
 
 TEST(Directions, AScratchCanBeUsedForEveryBlock) {
-  const DirectionSpec spec{.count = 25, .seed = 1};
-  DirectionScratch scratch(spec, 10);
-  for (const int64_t index : {0, 2, 1}) {
-    std::vector<float> out(static_cast<size_t>(DirectionBlockAt(spec, 10, index).count * 10));
-    GenerateDirectionBlock(spec, 10, 7, index, out.data(), scratch);
-    EXPECT_EQ(out, Block(spec, 10, index, 7));
+  for (const DirectionKind kind : kKinds) {
+    const DirectionSpec spec{.kind = kind, .count = 600, .seed = 1};
+    DirectionScratch scratch(spec, 20);
+    for (const int64_t index : {0, 2, 1}) {
+      std::vector<float> out(static_cast<size_t>(DirectionBlockAt(spec, 20, index).count * 20));
+      GenerateDirectionBlock(spec, 20, 7, index, out.data(), scratch);
+      EXPECT_EQ(out, Block(spec, 20, index, 7));
+    }
   }
 }
 
 TEST(Directions, SeedStepAndBlockChangeThem) {
-  for (const DirectionKind kind : {DirectionKind::kIid, DirectionKind::kOrthogonal}) {
+  for (const DirectionKind kind : kKinds) {
     const DirectionSpec spec{.kind = kind, .count = 512, .seed = 8};
     DirectionSpec other = spec;
     other.seed = 9;
@@ -227,9 +255,39 @@ TEST(Directions, ArePrefixStable) {
   EXPECT_EQ(Block(few, 10, 1), Block(many, 10, 1));
 }
 
+TEST(LowDiscrepancy, BlocksOfThePlaneAreEquispacedAngles) {
+  const DirectionSpec spec{.kind = DirectionKind::kLowDiscrepancy, .count = 20, .seed = 1};
+  for (int64_t b = 0; b < 4; ++b) {
+    const std::vector<float> rows = Block(spec, 2, b);
+    for (size_t i = 0; i < 8; i += 2) {
+      EXPECT_NEAR(rows[i] * rows[i + 2] + rows[i + 1] * rows[i + 3], std::cos(0.2 * 3.14159265),
+                  1e-6);
+    }
+  }
+}
+
+TEST(LowDiscrepancy, BlocksAreTheSetRotated) {
+  const DirectionSpec spec{.kind = DirectionKind::kLowDiscrepancy, .count = 101, .seed = 1};
+  for (const int64_t dim : {3, 7, 30}) {
+    for (int64_t b = 0; b < DirectionBlockCount(spec, dim); ++b) {
+      const DirectionBlock block = DirectionBlockAt(spec, dim, b);
+      const DirectionSet set = EvenDirections(dim, block.count);
+      const std::vector<float> rows = Block(spec, dim, b);
+      EXPECT_NE(rows, *set);
+      for (int64_t i = 0; i < block.count; ++i) {
+        for (int64_t j = 0; j < block.count; ++j) {
+          // Sums of `dim` products of floats of size one, each rounded by 6e-8 at most.
+          EXPECT_NEAR(Dot(rows.data() + i * dim, rows.data() + j * dim, dim),
+                      Dot(set->data() + i * dim, set->data() + j * dim, dim), 1e-6);
+        }
+      }
+    }
+  }
+}
+
 // For xi uniform on the sphere: E xi = 0, E <xi, v>^2 = 1/d, E <xi, v>^4 = 3/(d (d + 2)).
 TEST(Directions, AreUniformOnTheSphere) {
-  for (const DirectionKind kind : {DirectionKind::kIid, DirectionKind::kOrthogonal}) {
+  for (const DirectionKind kind : kKinds) {
     for (const int64_t dim : {2, 3, 16}) {
       const int64_t count = 64'000 / dim * dim;
       const DirectionSpec spec{.kind = kind, .count = count, .seed = 8};
@@ -252,9 +310,12 @@ TEST(Directions, AreUniformOnTheSphere) {
       const auto d = static_cast<double>(dim);
       const double third = 3 / (d * (d + 2));
       const double eighth = 105 / (d * (d + 2) * (d + 4) * (d + 6));
-      // 5 standard deviations of iid means; within blocks directions repel, which only helps.
+      // 5 standard deviations of iid means; within blocks directions repel, which only helps. But
+      // an evenly spread set holds v or -v of every line, and its mean is not zero.
       const double sigma = 5 / std::sqrt(static_cast<double>(count));
-      EXPECT_NEAR(first, 0, sigma / std::sqrt(d));
+      if (kind != DirectionKind::kLowDiscrepancy) {
+        EXPECT_NEAR(first, 0, sigma / std::sqrt(d));
+      }
       EXPECT_NEAR(second, 1 / d, sigma * std::sqrt(third - 1 / (d * d)));
       EXPECT_NEAR(fourth, third, sigma * std::sqrt(eighth - third * third));
       // Full orthonormal blocks have sum <xi, v>^2 = |v|^2, without any spread.

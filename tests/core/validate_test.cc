@@ -39,10 +39,17 @@ TEST(ValidateExponent, LiesBetweenZeroAndTwo) {
 }
 
 TEST(ValidateDirections, BoundsTheSlices) {
-  EXPECT_TRUE(ValidateDirections({.count = kMaxSlices}, "").ok());
-  ExpectRefused(ValidateDirections({.count = 0}, "flow"), "flow.directions.count",
+  EXPECT_TRUE(ValidateDirections({.count = kMaxSlices}, 3, "").ok());
+  ExpectRefused(ValidateDirections({.count = 0}, 3, "flow"), "flow.directions.count",
                 " must be in [1, 1048576], got 0");
-  EXPECT_FALSE(ValidateDirections({.count = kMaxSlices + 1}, "").ok());
+  EXPECT_FALSE(ValidateDirections({.count = kMaxSlices + 1}, 3, "").ok());
+}
+
+TEST(ValidateDirections, RefusesKindsThatDoNotServeTheDimension) {
+  const DirectionSpec even{.kind = DirectionKind::kLowDiscrepancy};
+  for (const int64_t dim : {1, 2, 30}) EXPECT_TRUE(ValidateDirections(even, dim, "").ok());
+  ExpectRefused(ValidateDirections(even, 31, "flow"), "flow.directions.kind",
+                " must be a kind that serves dimension 31, got low-discrepancy (at most 30)");
 }
 
 TEST(ValidateEnergyDistance, ChecksSpecAgainstShapes) {

@@ -12,9 +12,9 @@ ResolvedShape Shape(int64_t count, int64_t dim) {
   return {.count = count, .dim = dim, .flow_step = std::nullopt};
 }
 
-TEST(PlannerTest, DirectionsAreOrthogonalAboveTwoDimensionsAndIidBelow) {
+TEST(PlannerTest, DirectionsAreEvenlySpreadInThePlaneAndOrthogonalAbove) {
   EXPECT_EQ(PlanDirections({}, 3, 1000, "directions")->kind, DirectionKind::kOrthogonal);
-  EXPECT_EQ(PlanDirections({}, 2, 1000, "directions")->kind, DirectionKind::kIid);
+  EXPECT_EQ(PlanDirections({}, 2, 1000, "directions")->kind, DirectionKind::kLowDiscrepancy);
   EXPECT_EQ(PlanDirections({}, 784, 1000, "directions")->count, 1000);
   EXPECT_EQ(PlanDirections({}, 1, 1000, "directions")->count, 1) << "there is one slice";
 }

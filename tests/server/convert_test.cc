@@ -343,6 +343,15 @@ TEST(ConvertTest, AnExactDistanceHasNoSlicingFields) {
   EXPECT_FALSE(message.has_slicing_standard_error());
 }
 
+TEST(ConvertTest, EveryKindOfDirectionsComesBack) {
+  for (const DirectionKind kind :
+       {DirectionKind::kIid, DirectionKind::kOrthogonal, DirectionKind::kLowDiscrepancy}) {
+    v1::Directions message;
+    ToProto(DirectionSpec{.kind = kind}, &message);
+    EXPECT_EQ(FromProto(message, "directions")->kind, kind);
+  }
+}
+
 TEST(ConvertTest, ASlicedDistanceSaysWhatItUsed) {
   EnergyDistanceReply reply;
   reply.value = {2.5, 0.5, 96, 6};
