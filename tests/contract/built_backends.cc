@@ -20,6 +20,8 @@ std::vector<std::string_view> ContractBackends() {
   return names;
 }
 
+bool KnowsGradientError(DirectionKind) { return true; }
+
 // Every test makes its backend first, and one at a time runs.
 std::unique_ptr<Backend> MakeContractBackend(std::string_view name, int threads) {
   cpu::AllowMatrixUnit(name != kCpuVectors);

@@ -10,6 +10,8 @@
 namespace riesz::contract {
 
 std::vector<std::string_view> ContractBackends();
+// Whether their gradients along such directions come with an error.
+bool KnowsGradientError(DirectionKind kind);
 // Ends the process where the backend cannot be made.
 std::unique_ptr<Backend> MakeContractBackend(std::string_view name, int threads);
 

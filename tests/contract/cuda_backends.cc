@@ -33,6 +33,9 @@ std::vector<std::string_view> ContractBackends() {
   return {kGpu};
 }
 
+// core/backend/cuda/sliced_pass.h says why.
+bool KnowsGradientError(DirectionKind kind) { return kind != DirectionKind::kLowDiscrepancy; }
+
 std::unique_ptr<Backend> MakeContractBackend(std::string_view name, int threads) {
   return MakeBackend(name, {.threads = threads}).value();
 }

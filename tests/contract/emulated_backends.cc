@@ -8,6 +8,9 @@ namespace riesz::contract {
 
 std::vector<std::string_view> ContractBackends() { return {"cuda-emulated"}; }
 
+// core/backend/cuda/sliced_pass.h says why.
+bool KnowsGradientError(DirectionKind kind) { return kind != DirectionKind::kLowDiscrepancy; }
+
 std::unique_ptr<Backend> MakeContractBackend(std::string_view name, int threads) {
   return cuda::MakeBackendOn(std::make_unique<emulated::EmulatedRuntime>(
                                  emulated::EmulationOptions{.name = std::string(name)}),

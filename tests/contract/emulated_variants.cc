@@ -16,6 +16,9 @@ constexpr std::string_view kSplit = "cuda-emulated-3xtf32";
 
 std::vector<std::string_view> ContractBackends() { return {kSmall, kSplit}; }
 
+// core/backend/cuda/sliced_pass.h says why.
+bool KnowsGradientError(DirectionKind kind) { return kind != DirectionKind::kLowDiscrepancy; }
+
 std::unique_ptr<Backend> MakeContractBackend(std::string_view name, int threads) {
   emulated::EmulationOptions options{.name = std::string(name)};
   cuda::CudaOptions cuda{.threads = threads};

@@ -73,13 +73,11 @@ DirectionSource::~DirectionSource() {
 
 int64_t DirectionSource::Bytes(const DirectionSpec& spec, int64_t dim, const SliceLayout& layout) {
   const int64_t bytes = DeviceArray<float>::Bytes(layout.direction_rows * dim);
-  const bool on_host = spec.kind == DirectionKind::kOrthogonal || dim == 1;
+  const bool on_host = spec.kind != DirectionKind::kIid || dim == 1;
   return bytes * (on_host ? 3 : 1) + DirectionScratch::Bytes(spec, dim);
 }
 
-bool DirectionSource::OnHost() const {
-  return spec_.kind == DirectionKind::kOrthogonal || dim_ == 1;
-}
+bool DirectionSource::OnHost() const { return spec_.kind != DirectionKind::kIid || dim_ == 1; }
 
 // A later piece of a block that an earlier chunk has brought.
 bool DirectionSource::IsPiece(int64_t index) const {

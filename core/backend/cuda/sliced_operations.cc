@@ -113,10 +113,13 @@ void SlicedGradient::Summarize() {
   const double root_n = std::sqrt(static_cast<double>(x_->count()));
   summary_ = {
       .rms_velocity = c * std::sqrt(total_square) / (static_cast<double>(pass_->slices()) * root_n),
-      .slicing_standard_error =
-          MeanVectorError(pass_->block_squares(), total_square, directions_, x_->dim()),
+      .slicing_standard_error = std::nullopt,
       .slices = pass_->slices(),
       .blocks = IndependentBlockCount(directions_, x_->dim())};
+  if (const std::optional<double> squares = pass_->block_squares()) {
+    summary_.slicing_standard_error =
+        MeanVectorError(*squares, total_square, directions_, x_->dim());
+  }
   if (summary_.slicing_standard_error) *summary_.slicing_standard_error *= c / root_n;
   gradient_ = std::make_shared<CudaEnsemble>(std::move(pass_->sums()), x_->count(), x_->dim());
 }

@@ -191,7 +191,8 @@ SliceMean SlicedPass::EnergyDistance(Estimator estimator) const {
   return mean;
 }
 
-double SlicedPass::block_squares() const {
+std::optional<double> SlicedPass::block_squares() const {
+  if (spec_.kind == DirectionKind::kLowDiscrepancy && shape_.d > 1) return std::nullopt;
   double squares = 0;
   int64_t block = 0;
   for (int64_t s = 0; s < layout_.slices; ++s) {

@@ -5,9 +5,9 @@
 // one product takes the ranks back, (n, d) += h^T xi.
 //
 // The error of a gradient needs sum_k |S_k|^2 / b_k over blocks (core/slicing_error.h), S_ki =
-// sum_p h_ip xi_p over the b_k slices of block k. Rows of a block are orthonormal to 1e-6, so
-// |S_ki|^2 is sum_p h_ip^2 to that accuracy, and no block's sum is ever formed; an iid slice is a
-// block of its own, where it holds too.
+// sum_p h_ip xi_p over the b_k slices of block k. Rows of an orthogonal block are orthonormal (to
+// 3e-2 / sqrt(d) where they are rounded), so |S_ki|^2 is sum_p h_ip^2 to that accuracy, and no
+// block's sum is ever formed; an iid slice is a block of its own, where it holds too.
 //
 // Thread safety: none; a pass belongs to its operation and must stay where it is.
 #pragma once
@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -58,8 +59,9 @@ class SlicedPass {
   DeviceArray<float>& sums() { return sums_; }
   // Mean over slices of the energy distance, times c, where values were wanted.
   SliceMean EnergyDistance(Estimator estimator) const;
-  // sum over blocks and particles of |block sum|^2 / block size.
-  double block_squares() const;
+  // sum over blocks and particles of |block sum|^2 / block size. Absent for low-discrepancy blocks,
+  // whose rows are not orthonormal: this backend forms no sum of a block.
+  std::optional<double> block_squares() const;
   int64_t slices() const { return layout_.slices; }
 
  private:
