@@ -21,8 +21,8 @@ struct ServerOptions {
   std::string metrics_listen;  // HOST:PORT; empty: off
   std::string data_dir;
   std::string state_dir;
-  // Not "auto": the cuda backend has not run on a GPU yet (tests/bench/results/README.md), and nobody
-  // should be computing on it without having said so.
+  // Not "auto": the cuda backend has not run on a GPU yet (tests/bench/results/README.md), and
+  // nobody should be computing on it without having said so.
   std::string device = "cpu";
   MatrixPrecision matrix_precision = MatrixPrecision::kFp32;
   int threads = 0;                 // 0: all that the process may use
