@@ -29,6 +29,10 @@ bool Even(const DirectionSpec& spec, int64_t dim) {
   return spec.kind == DirectionKind::kLowDiscrepancy && dim > 1;
 }
 
+bool Structured(const DirectionSpec& spec, int64_t dim) {
+  return spec.kind == DirectionKind::kStructured && dim > 1;
+}
+
 int64_t EvenBlockCount(int64_t slices, int64_t dim) {
   const int64_t needed = dim == 2 ? 1 : CeilDiv(slices, kMaxDirectionSet);
   // Sets of fewer rows than coordinates would leave out what orthogonal blocks have.
@@ -241,7 +245,7 @@ namespace {
 
 // Rows that a scratch orthonormalises at once.
 int64_t ScratchRows(const DirectionSpec& spec, int64_t dim) {
-  if (spec.kind == DirectionKind::kIid || dim == 1) return 0;
+  if (spec.kind == DirectionKind::kIid || dim == 1 || Structured(spec, dim)) return 0;
   if (Even(spec, dim)) return dim == 2 ? 0 : dim;
   return MaxBlockRows(spec, dim);
 }
@@ -253,6 +257,9 @@ DirectionScratch::DirectionScratch(const DirectionSpec& spec, int64_t dim) {
   rows_.resize(static_cast<size_t>(k * dim));
   gram_.resize(static_cast<size_t>(k * k));
   vector_.resize(static_cast<size_t>(k));
+  if (Structured(spec, dim)) {
+    structured_ = std::make_unique<StructuredRows>(dim, MaxBlockRows(spec, dim));
+  }
   if (!Even(spec, dim)) return;
   longer_count_ = MaxBlockRows(spec, dim);
   longer_set_ = EvenDirections(dim, longer_count_);
@@ -263,6 +270,7 @@ DirectionScratch::DirectionScratch(const DirectionSpec& spec, int64_t dim) {
 int64_t DirectionScratch::Bytes(const DirectionSpec& spec, int64_t dim) {
   const int64_t k = ScratchRows(spec, dim);
   int64_t bytes = (k * dim + k * k + k) * static_cast<int64_t>(sizeof(double));
+  if (Structured(spec, dim)) bytes += StructuredRows::Bytes(dim, MaxBlockRows(spec, dim));
   if (Even(spec, dim)) bytes += 2 * MaxBlockRows(spec, dim) * dim * 4;
   return bytes;
 }
@@ -318,10 +326,17 @@ void GenerateDirectionBlock(const DirectionSpec& spec, int64_t dim, uint64_t ste
     RotateEvenSet(spec, dim, step, index, block.count, out, scratch);
     return;
   }
-  const bool orthogonal = spec.kind == DirectionKind::kOrthogonal;
   const auto finish = [dim](float* begin, float* end) {
     if (dim >= kRoundedDim) std::transform(begin, end, begin, RoundToBfloat16);
   };
+  if (Structured(spec, dim)) {
+    scratch.structured().Draw(spec.seed, step, index);
+    scratch.structured().Fill(block.count, out, parallel);
+    ForRows(block.count, parallel,
+            [&](int64_t begin, int64_t end) { finish(out + begin * dim, out + end * dim); });
+    return;
+  }
+  const bool orthogonal = spec.kind == DirectionKind::kOrthogonal;
   double* a = scratch.rows();
   ForRows(block.count, parallel, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {

@@ -11,9 +11,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include "core/low_discrepancy.h"
+#include "core/structured_directions.h"
 
 namespace riesz {
 
@@ -21,6 +23,7 @@ enum class DirectionKind {
   kIid,             // independent, uniform on the sphere
   kOrthogonal,      // orthonormal rows in blocks; lower error far from the target
   kLowDiscrepancy,  // evenly spread sets, one rotation a block; 2 <= d <= kMaxLowDiscrepancyDim
+  kStructured,      // as orthogonal, rows of fast transforms; d >= kMinStructuredDim
 };
 
 struct DirectionSpec {
@@ -58,7 +61,7 @@ inline constexpr int64_t kRoundedDim = 32;
 
 // Directions that a spec draws in R^dim: spec.count, but 1 for dim = 1, where +1 is all there is.
 int64_t SliceCount(const DirectionSpec& spec, int64_t dim);
-// How a spec falls into blocks in R^dim. Orthogonal and iid: full blocks of min(dim,
+// How a spec falls into blocks in R^dim. Orthogonal, structured and iid: full blocks of min(dim,
 // kMaxOrthogonalRows) or kIidBatchRows rows, then the rest. Low-discrepancy:
 // kLowDiscrepancyBlocks, more where sets would be larger than kMaxDirectionSet, down to two where
 // they would have less than dim rows; their sizes differ by one at most, the larger come first.
@@ -76,9 +79,10 @@ class DirectionScratch {
   DirectionScratch(const DirectionSpec& spec, int64_t dim);
   static int64_t Bytes(const DirectionSpec& spec, int64_t dim);
 
-  double* rows() { return rows_.data(); }      // (k, dim) for blocks of k rows
-  double* gram() { return gram_.data(); }      // (k, k)
-  double* vector() { return vector_.data(); }  // (k)
+  double* rows() { return rows_.data(); }                // (k, dim) for blocks of k rows
+  double* gram() { return gram_.data(); }                // (k, k)
+  double* vector() { return vector_.data(); }            // (k)
+  StructuredRows& structured() { return *structured_; }  // of a structured spec
   // The set (count, dim) that a low-discrepancy block of so many rows is rotated from.
   const float* even_set(int64_t count) const {
     return (count == longer_count_ ? longer_set_ : shorter_set_)->data();
@@ -88,6 +92,7 @@ class DirectionScratch {
   std::vector<double> rows_, gram_, vector_;
   int64_t longer_count_ = 0;
   DirectionSet longer_set_, shorter_set_;
+  std::unique_ptr<StructuredRows> structured_;
 };
 
 // Writes block `index` of the spec at flow step `step` (0 outside flows) to out, (block.count, dim)
@@ -98,7 +103,8 @@ class DirectionScratch {
 // which is Haar (Mezzadri, "How to generate random matrices from the classical compact groups",
 // 2007); made in double, |Q Q^T - I| < 1e-6 elementwise in float32, and < 3e-2 / sqrt(dim) where
 // coordinates are rounded to bfloat16. Low-discrepancy rows are an evenly spread set times one Haar
-// matrix, in the plane with one uniform angle added. `parallel` splits the work at fixed tile
+// matrix, in the plane with one uniform angle added. Structured rows are those of
+// core/structured_directions.h. `parallel` splits the work at fixed tile
 // borders into single-threaded BLAS calls, so that the floats do not depend on the number of
 // threads.
 void GenerateDirectionBlock(const DirectionSpec& spec, int64_t dim, uint64_t step, int64_t index,

@@ -23,6 +23,7 @@ enum class RandomStream : uint32_t {
   kGenerator = 2,   // row = particle
   kShuffle = 3,     // choice of rows from a data set
   kRotations = 4,   // of low-discrepancy blocks; step = flow step, row = 32 * block + row
+  kTransforms = 5,  // of structured blocks; step = flow step, row = 4 * block + round
 };
 
 // The ten-round Philox block: 128 random bits for a 128-bit counter and a 64-bit key.

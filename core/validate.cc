@@ -86,6 +86,11 @@ absl::Status ValidateDirections(const DirectionSpec& spec, int64_t dim, std::str
                         absl::StrCat("a kind that serves dimension ", dim),
                         absl::StrCat("low-discrepancy (at most ", kMaxLowDiscrepancyDim, ")"));
   }
+  if (spec.kind == DirectionKind::kStructured && dim > 1 && dim < kMinStructuredDim) {
+    return InvalidField(Field(prefix, "directions.kind"),
+                        absl::StrCat("a kind that serves dimension ", dim),
+                        absl::StrCat("structured (at least ", kMinStructuredDim, ")"));
+  }
   return absl::OkStatus();
 }
 

@@ -237,10 +237,12 @@ absl::StatusOr<DirectionRequest> FromProto(const v1::Directions& directions,
     case v1::DIRECTION_KIND_LOW_DISCREPANCY:
       request.kind = DirectionKind::kLowDiscrepancy;
       break;
+    case v1::DIRECTION_KIND_STRUCTURED:
+      request.kind = DirectionKind::kStructured;
+      break;
     default:
       return InvalidField(Path(field, "kind"),
-                          "DIRECTION_KIND_IID, DIRECTION_KIND_ORTHOGONAL or "
-                          "DIRECTION_KIND_LOW_DISCREPANCY",
+                          "DIRECTION_KIND_IID, _ORTHOGONAL, _LOW_DISCREPANCY or _STRUCTURED",
                           absl::StrCat(static_cast<int>(directions.kind())));
   }
   // 0 is the absent field: the server chooses.

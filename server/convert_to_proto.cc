@@ -90,6 +90,8 @@ v1::DirectionKind ToProto(DirectionKind kind) {
       return v1::DIRECTION_KIND_ORTHOGONAL;
     case DirectionKind::kLowDiscrepancy:
       return v1::DIRECTION_KIND_LOW_DISCREPANCY;
+    case DirectionKind::kStructured:
+      return v1::DIRECTION_KIND_STRUCTURED;
   }
   return v1::DIRECTION_KIND_UNSPECIFIED;
 }

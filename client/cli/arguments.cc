@@ -100,7 +100,8 @@ absl::StatusOr<v1::DirectionKind> ParseDirectionKind(const std::string& text) {
   if (text == "orthogonal") return v1::DIRECTION_KIND_ORTHOGONAL;
   if (text == "iid") return v1::DIRECTION_KIND_IID;
   if (text == "low-discrepancy") return v1::DIRECTION_KIND_LOW_DISCREPANCY;
-  return InvalidField("--directions", "orthogonal, iid or low-discrepancy", text);
+  if (text == "structured") return v1::DIRECTION_KIND_STRUCTURED;
+  return InvalidField("--directions", "orthogonal, iid, low-discrepancy or structured", text);
 }
 
 absl::StatusOr<v1::Generator::Distribution> ParseDistribution(const std::string& text) {

@@ -9,9 +9,10 @@
 namespace riesz::cli {
 
 void DeclareDirections(CLI::App& sub, DirectionOptions& options, const char* default_count) {
-  sub.add_option("--directions", options.kind,
-                 "orthogonal, iid or, for d <= 30, low-discrepancy; default: orthogonal for d > 2, "
-                 "low-discrepancy for d = 2");
+  sub.add_option(
+      "--directions", options.kind,
+      "orthogonal, iid, low-discrepancy (d <= 30) or structured (d >= 16); default: orthogonal "
+      "for d > 2, low-discrepancy for d = 2");
   sub.add_option("--slices", options.count,
                  absl::StrCat("Number of directions; default ", default_count));
   sub.add_option("--seed", options.seed,
@@ -44,6 +45,8 @@ const char* KindText(v1::DirectionKind kind) {
       return "orthogonal ";
     case v1::DIRECTION_KIND_LOW_DISCREPANCY:
       return "low-discrepancy ";
+    case v1::DIRECTION_KIND_STRUCTURED:
+      return "structured ";
     default:
       return "";  // of a newer server
   }

@@ -126,7 +126,8 @@ riesz::DirectionKind KindNamed(const std::string& name) {
   if (name == "iid") return riesz::DirectionKind::kIid;
   if (name == "orthogonal") return riesz::DirectionKind::kOrthogonal;
   if (name == "low-discrepancy") return riesz::DirectionKind::kLowDiscrepancy;
-  Fail("--directions is iid, orthogonal or low-discrepancy");
+  if (name == "structured") return riesz::DirectionKind::kStructured;
+  Fail("--directions is iid, orthogonal, low-discrepancy or structured");
 }
 
 Options Parse(int argc, char** argv) {

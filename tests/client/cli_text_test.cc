@@ -168,7 +168,7 @@ TEST(ArgumentsTest, ZeroSlicesAreAMistakeAndNotTheDefault) {
 }
 
 TEST(ArgumentsTest, DirectionsAreNamedAsTheyAreGiven) {
-  for (const char* kind : {"orthogonal", "iid", "low-discrepancy"}) {
+  for (const char* kind : {"orthogonal", "iid", "low-discrepancy", "structured"}) {
     DirectionOptions options;
     options.kind = kind;
     v1::Directions directions;

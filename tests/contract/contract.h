@@ -25,8 +25,8 @@ struct Gradient {
 // The kinds of directions that serve `dim`.
 inline std::vector<DirectionKind> KindsFor(int64_t dim) {
   std::vector<DirectionKind> kinds;
-  for (const DirectionKind kind :
-       {DirectionKind::kIid, DirectionKind::kOrthogonal, DirectionKind::kLowDiscrepancy}) {
+  for (const DirectionKind kind : {DirectionKind::kIid, DirectionKind::kOrthogonal,
+                                   DirectionKind::kLowDiscrepancy, DirectionKind::kStructured}) {
     if (ValidateDirections({.kind = kind}, dim, "").ok()) kinds.push_back(kind);
   }
   return kinds;

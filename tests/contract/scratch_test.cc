@@ -48,7 +48,7 @@ RIESZ_ON_EVERY_BACKEND(Scratch);
 
 TEST_P(Scratch, OfDistancesIsWithinTheEstimate) {
   for (const Method method : {Method::kExact, Method::kSliced}) {
-    for (const DirectionKind kind : {DirectionKind::kIid, DirectionKind::kOrthogonal}) {
+    for (const DirectionKind kind : KindsFor(shape_.d)) {
       const EnergyDistanceSpec spec{.method = method, .directions = {.kind = kind, .count = 320}};
       ExpectWithin(
           backend_->Estimate(shape_, spec),
@@ -60,7 +60,7 @@ TEST_P(Scratch, OfDistancesIsWithinTheEstimate) {
 
 TEST_P(Scratch, OfGradientsIsWithinTheEstimateResultIncluded) {
   for (const Method method : {Method::kExact, Method::kSliced}) {
-    for (const DirectionKind kind : {DirectionKind::kIid, DirectionKind::kOrthogonal}) {
+    for (const DirectionKind kind : KindsFor(shape_.d)) {
       const GradientSpec spec{.method = method, .directions = {.kind = kind, .count = 320}};
       ExpectWithin(
           backend_->Estimate(shape_, spec),

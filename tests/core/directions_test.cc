@@ -9,14 +9,17 @@
 #include <thread>
 #include <vector>
 
+#include "core/kernel.h"
+#include "core/validate.h"
+
 namespace riesz {
 namespace {
 
 constexpr DirectionKind kKinds[] = {DirectionKind::kIid, DirectionKind::kOrthogonal,
-                                    DirectionKind::kLowDiscrepancy};
+                                    DirectionKind::kLowDiscrepancy, DirectionKind::kStructured};
 
 bool Serves(DirectionKind kind, int64_t dim) {
-  return kind != DirectionKind::kLowDiscrepancy || dim <= kMaxLowDiscrepancyDim;
+  return ValidateDirections({.kind = kind}, dim, "").ok();
 }
 
 std::vector<float> Block(const DirectionSpec& spec, int64_t dim, int64_t index, uint64_t step = 0,
@@ -115,6 +118,31 @@ TEST(Orthogonal, RowsAreOrthonormal) {
     for (int64_t b = 0; b < DirectionBlockCount(spec, dim); ++b) {
       ExpectOrthonormal(Block(spec, dim, b), dim);
     }
+  }
+}
+
+TEST(Structured, RowsAreOrthonormal) {
+  // Lengths with one radix and several, primes up to 61, and with a rest that rounds leave out.
+  for (const int64_t dim : {16, 17, 30, 31, 61, 67, 127, 131, 360, 784}) {
+    const DirectionSpec spec{.kind = DirectionKind::kStructured, .count = dim + 5, .seed = 1};
+    for (int64_t b = 0; b < 2; ++b) ExpectOrthonormal(Block(spec, dim, b), dim);
+  }
+}
+
+// The mean of |<xi, e_k>| over k and directions against 1 / c. Its standard error: a term has a
+// relative standard deviation of 0.75, and correlations within a block only help. 20,000 blocks of
+// R^16 and 2,000 of R^64 are 5 and 8 million terms: 3.5e-4 and 2.7e-4. Bound: the known
+// bias, 7.5e-4 and 4e-5, and four of these.
+TEST(Structured, HaveTheMeanOfTheSphereAlongCoordinates) {
+  const double cases[][3] = {{16, 20'000, 7.5e-4 + 1.4e-3}, {64, 2'000, 4e-5 + 1.1e-3}};
+  for (const auto& [d, blocks, bound] : cases) {
+    const auto dim = static_cast<int64_t>(d);
+    double sum = 0;
+    for (uint64_t step = 0; step < static_cast<uint64_t>(blocks); ++step) {
+      const DirectionSpec spec{.kind = DirectionKind::kStructured, .count = dim, .seed = 1};
+      for (const float v : Block(spec, dim, 0, step)) sum += std::abs(static_cast<double>(v));
+    }
+    EXPECT_NEAR(SlicingConstant(dim, 1) * sum / (blocks * d * d), 1, bound) << dim;
   }
 }
 
@@ -243,9 +271,9 @@ TEST(Directions, SeedStepAndBlockChangeThem) {
     const DirectionSpec spec{.kind = kind, .count = 512, .seed = 8};
     DirectionSpec other = spec;
     other.seed = 9;
-    EXPECT_NE(Block(spec, 4, 0, 0), Block(other, 4, 0, 0));
-    EXPECT_NE(Block(spec, 4, 0, 0), Block(spec, 4, 0, 1));
-    EXPECT_NE(Block(spec, 4, 0, 0), Block(spec, 4, 1, 0));
+    EXPECT_NE(Block(spec, 20, 0, 0), Block(other, 20, 0, 0));
+    EXPECT_NE(Block(spec, 20, 0, 0), Block(spec, 20, 0, 1));
+    EXPECT_NE(Block(spec, 20, 0, 0), Block(spec, 20, 1, 0));
   }
 }
 
@@ -289,6 +317,7 @@ TEST(LowDiscrepancy, BlocksAreTheSetRotated) {
 TEST(Directions, AreUniformOnTheSphere) {
   for (const DirectionKind kind : kKinds) {
     for (const int64_t dim : {2, 3, 16}) {
+      if (!Serves(kind, dim)) continue;
       const int64_t count = 64'000 / dim * dim;
       const DirectionSpec spec{.kind = kind, .count = count, .seed = 8};
       std::vector<double> v(static_cast<size_t>(dim));
@@ -319,7 +348,7 @@ TEST(Directions, AreUniformOnTheSphere) {
       EXPECT_NEAR(second, 1 / d, sigma * std::sqrt(third - 1 / (d * d)));
       EXPECT_NEAR(fourth, third, sigma * std::sqrt(eighth - third * third));
       // Full orthonormal blocks have sum <xi, v>^2 = |v|^2, without any spread.
-      if (kind == DirectionKind::kOrthogonal) {
+      if (kind == DirectionKind::kOrthogonal || kind == DirectionKind::kStructured) {
         EXPECT_NEAR(second, 1 / d, 1e-6);
       }
     }

@@ -50,6 +50,10 @@ TEST(ValidateDirections, RefusesKindsThatDoNotServeTheDimension) {
   for (const int64_t dim : {1, 2, 30}) EXPECT_TRUE(ValidateDirections(even, dim, "").ok());
   ExpectRefused(ValidateDirections(even, 31, "flow"), "flow.directions.kind",
                 " must be a kind that serves dimension 31, got low-discrepancy (at most 30)");
+  const DirectionSpec structured{.kind = DirectionKind::kStructured};
+  for (const int64_t dim : {1, 16, 784}) EXPECT_TRUE(ValidateDirections(structured, dim, "").ok());
+  ExpectRefused(ValidateDirections(structured, 15, ""), "directions.kind",
+                " must be a kind that serves dimension 15, got structured (at least 16)");
 }
 
 TEST(ValidateEnergyDistance, ChecksSpecAgainstShapes) {

@@ -344,8 +344,8 @@ TEST(ConvertTest, AnExactDistanceHasNoSlicingFields) {
 }
 
 TEST(ConvertTest, EveryKindOfDirectionsComesBack) {
-  for (const DirectionKind kind :
-       {DirectionKind::kIid, DirectionKind::kOrthogonal, DirectionKind::kLowDiscrepancy}) {
+  for (const DirectionKind kind : {DirectionKind::kIid, DirectionKind::kOrthogonal,
+                                   DirectionKind::kLowDiscrepancy, DirectionKind::kStructured}) {
     v1::Directions message;
     ToProto(DirectionSpec{.kind = kind}, &message);
     EXPECT_EQ(FromProto(message, "directions")->kind, kind);

@@ -19,7 +19,7 @@ constexpr double kSlicedTileFlops = 450e9;  // likewise, on the matrix unit
 constexpr double kExactTileFlops = 250e9;
 constexpr double kSortedPointSeconds = 5e-9;  // one projection through the 1-D stage
 constexpr double kPairSeconds = 0.3e-9;       // root and sum of one pair
-constexpr double kNormalSeconds = 4e-9;       // one coordinate of a direction
+constexpr double kNormalSeconds = 4e-9;       // one coordinate of a direction, structured too
 
 double Threads(const ThreadPool& pool) { return pool.threads(); }
 
