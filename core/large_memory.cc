@@ -44,7 +44,13 @@ class IdleBlocks {
     std::deque<Block> too_much;
     {
       const std::lock_guard lock(mutex_);
-      blocks_.push_back(block);
+      try {
+        blocks_.push_back(block);
+      } catch (const std::bad_alloc&) {  // called by destructors
+        too_much.clear();
+        std::free(block.memory);
+        return;
+      }
       idle_bytes_ += block.bytes;
       while (idle_bytes_ > kMaxIdleBytes) {
         too_much.push_back(blocks_.front());

@@ -77,18 +77,18 @@ std::vector<std::pair<std::string, std::string>> CommonFields(const Reply& reply
 
 struct DistanceOptions : PairOptions {
   std::string estimator = "v";
-  double relative_error = 0, absolute_error = 0;
+  std::optional<double> relative_error, absolute_error;
   int max_slices = 0;
 
   // Sets the request's target, if one was asked for.
   absl::Status FillTarget(v1::ComputeEnergyDistanceRequest* request) const {
-    if (relative_error == 0 && absolute_error == 0) {
+    if (!relative_error && !absolute_error) {
       if (max_slices == 0) return absl::OkStatus();
       return absl::InvalidArgumentError("--max-slices bounds --error or --absolute-error");
     }
     v1::ErrorTarget* target = request->mutable_error_target();
-    target->set_relative(relative_error);
-    target->set_absolute(absolute_error);
+    target->set_relative(relative_error.value_or(0));
+    target->set_absolute(absolute_error.value_or(0));
     target->set_max_slices(max_slices);
     return absl::OkStatus();
   }

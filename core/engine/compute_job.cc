@@ -132,8 +132,11 @@ absl::StatusOr<bool> EnergyDistanceJob::Finished() {
   reply_.value = first || round.slices == 0 ? round : CombineRounds(reply_.value, round);
   const std::optional<EnergyDistanceSpec> next = NextRound();
   if (!next) return true;
+  const absl::Status prepared = Prepare(*next);
+  // Somebody took the memory meanwhile: what there is counts, and target_met says how good it is.
+  if (absl::IsResourceExhausted(prepared)) return true;
+  RIESZ_RETURN_IF_ERROR(prepared);
   reply_.spec = *next;
-  RIESZ_RETURN_IF_ERROR(Prepare(*next));
   return false;
 }
 

@@ -71,7 +71,10 @@ int64_t FirstRoundSlices(const ErrorTarget& target, DirectionKind kind, int64_t 
 
 int64_t NextRoundSlices(const ErrorTarget& target, const EnergyDistance& all, DirectionKind kind,
                         int64_t dim) {
-  if (!all.slicing_standard_error) return 0;
+  if (!all.slicing_standard_error || !std::isfinite(*all.slicing_standard_error) ||
+      !std::isfinite(all.energy_distance)) {
+    return 0;
+  }
   const double wanted = target.For(all.energy_distance);
   if (*all.slicing_standard_error <= wanted) return 0;
   const int64_t unit = Unit(kind, dim);

@@ -1,5 +1,6 @@
-// Bias of E|<xi, v>| along structured directions, relative, against uniform ones, for v a coordinate
-// vector, the worst case (mean over the coordinates). Prints the table of core/README.md.
+// Bias of E|<xi, v>| along structured directions, relative, against uniform ones, for v a
+// coordinate vector, the worst case (mean over the coordinates). Prints the table of
+// core/README.md.
 //
 //   riesz_bench_structured_bias [millions of terms a row, default 1600: a minute or two]
 #include <cmath>

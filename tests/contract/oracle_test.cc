@@ -1,6 +1,7 @@
 // Every backend against definitions in double, over shapes that end in the middle of every tile.
 #include "tests/contract/oracle.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "tests/contract/contract.h"
@@ -108,12 +109,33 @@ TEST_P(AgainstOracle, CoversAWideRangeOfScales) {
     SCOPED_TRACE(scale);
     ExpectAll(Normals(20, 30, 1, scale), Normals(25, 30, 2, 1.5f * scale), 20, {0.5, 1, 1.5});
   }
+  // Where directions are rounded and products may run on a matrix unit, which has no denormals.
+  for (const float scale : {1e-37f, 1e-30f, 1e36f}) {
+    SCOPED_TRACE(scale);
+    ExpectAll(Normals(20, 64, 1, scale), Normals(25, 64, 2, 1.5f * scale), 70, {});
+  }
   // Both scales in one ensemble.
   Points x = Normals(20, 3, 1), y = Normals(25, 3, 2);
   for (int64_t i = 0; i < 10; ++i) {
     for (int64_t k = 0; k < 3; ++k) x.at(i, k) *= 1e8f;
   }
   ExpectAll(x, y, 20, {0.5, 1, 1.5});
+}
+
+// Differences of 6e38 are beyond float32: nothing may be made up.
+TEST_P(AgainstOracle, ValuesBeyondFloat32AreNotFiniteOnes) {
+  for (const int64_t d : {4, 20, 40}) {
+    Points x(33, d), y(5, d);
+    std::fill(x.values.begin(), x.values.end(), -3e38f);
+    std::fill(y.values.begin(), y.values.end(), -3e38f);
+    for (int64_t k = 0; k < d; ++k) x.at(0, k) = 3e38f;
+    // 2 (1/33 - 1/33 * 32/33) of the distance 6e38 sqrt(d).
+    const double truth = 2 * 6e38 * std::sqrt(static_cast<double>(d)) / (33 * 33);
+    const double exact = Exact(x, y);
+    EXPECT_TRUE(!std::isfinite(exact) || std::abs(exact / truth - 1) < 1e-4) << d << " " << exact;
+    const double sliced = Sliced(x, y, {.count = d, .seed = 1}).energy_distance;
+    EXPECT_TRUE(!std::isfinite(sliced) || sliced > truth / 4) << d << " " << sliced;
+  }
 }
 
 TEST_P(AgainstOracle, GradientIsTheDerivativeOfTheDistance) {

@@ -72,6 +72,12 @@ TEST(NextRound, NeverMoreThanTriplesWhatThereIsNorPassesTheBudget) {
       << "a value of 0 leaves a relative target without limit";
 }
 
+TEST(NextRound, IsNoneWhereTheValueOverflowed) {
+  for (const EnergyDistance& all : {Round(NAN, NAN, 100), Round(HUGE_VAL, 1, 100)}) {
+    EXPECT_EQ(NextRoundSlices({.absolute = 1e-3}, all, DirectionKind::kOrthogonal, 10), 0);
+  }
+}
+
 TEST(NextRound, IsNoneWhereTheErrorIsUnknown) {
   EXPECT_EQ(NextRoundSlices({.absolute = 1}, Round(1, {}, 99), DirectionKind::kOrthogonal, 784), 0);
 }

@@ -85,8 +85,7 @@ ExactPass::TileSizes::TileSizes(ProblemShape shape, int64_t block_panels, bool g
   if (!gradient) return;
   x_coordinates = Floats(RowTiles(shape.d) * RowNumbers(PanelCount(shape.n)));
   y_coordinates = Floats(RowTiles(shape.d) * RowNumbers(PanelCount(shape.m)));
-  weight_tiles =
-      Floats(group_panels * PanelTileNumbers(std::max(block_panels, group_panels) * kPanelRows));
+  weight_tiles = Floats(group_panels * PanelTileNumbers(block_panels * kPanelRows));
 }
 
 ExactPass::ExactPass(ThreadPool& pool, ProblemShape shape, double exponent, bool gradient)
@@ -180,7 +179,7 @@ void ExactPass::SplitPanelOf(bool particles, int64_t panel, int worker) {
   Tiles& tiles = particles ? x_tiles_ : y_tiles_;
   Bfloat16* split = Numbers(scratch_[static_cast<size_t>(worker)].panel_tiles);
   const int64_t row_numbers = RowNumbers(DepthTiles(shape_.d));
-  SplitPanel(from, kPanelRows, shape_.d, split);
+  SplitPanel(from, kPanelRows, shape_.d, 1, split);
   RowTilesOfPanel(split, shape_.d, row_numbers, Numbers(tiles.rows) + panel * 2 * row_numbers);
   if (tiles.coordinates.size() == 0) return;
   const int64_t panels = PanelCount(particles ? shape_.n : shape_.m);
@@ -200,7 +199,8 @@ void ExactPass::SplitGroup(const Side& a, int64_t group, int64_t panels, int wor
   if (!UsesMatrixUnit(shape_.d)) return;
   Bfloat16* split = Numbers(scratch_[static_cast<size_t>(worker)].panel_tiles);
   for (int64_t g = 0; g < panels; ++g) {
-    SplitPanel(PanelOf(a, group + g), kPanelRows, shape_.d, split + g * PanelTileNumbers(shape_.d));
+    SplitPanel(PanelOf(a, group + g), kPanelRows, shape_.d, 1,
+               split + g * PanelTileNumbers(shape_.d));
   }
 }
 
@@ -312,7 +312,7 @@ void ExactPass::AddWeighted(int64_t panel, int64_t panels, const Side& b, const 
   Bfloat16* split = Numbers(scratch_[static_cast<size_t>(worker)].weight_tiles);
   const int64_t panel_numbers = PanelTileNumbers(count * kPanelRows);
   for (int64_t g = 0; g < panels; ++g) {
-    SplitPanel(weights + g * stride, kPanelRows, count * kPanelRows, split + g * panel_numbers);
+    SplitPanel(weights + g * stride, kPanelRows, count * kPanelRows, 1, split + g * panel_numbers);
   }
   const int64_t row_numbers = RowNumbers(PanelCount(RowsOf(b)));
   TileProduct p;

@@ -97,7 +97,6 @@ class ExactPass {
     int64_t x_rows = 0, y_rows = 0, x_coordinates = 0, y_coordinates = 0;
     int64_t panel_tiles = 0, weight_tiles = 0;
   };
-  static bool UsesMatrixUnit(int64_t dim) { return dim > kMaxDirectDim && MatrixUnitAvailable(); }
 
   const float* PanelOf(const Side& side, int64_t panel);
   const float* NormsOf(const Side& side, int64_t panel) const;

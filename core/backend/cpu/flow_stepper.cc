@@ -66,7 +66,7 @@ absl::StatusOr<RunResult> CpuFlowStepper::Step(Budget& budget, std::stop_token s
   const RunResult result = plan_.Run(budget, stop);
   if (result != RunResult::kDone) return result;
   under_way_ = false;
-  if (!finite_) {
+  if (!finite_ || pass_.overflowed()) {
     return absl::DataLossError(absl::StrCat(
         "step ", step_ + 1, " would make a particle non-finite; the particles stay those of step ",
         step_));
@@ -89,6 +89,7 @@ void CpuFlowStepper::Centre(int64_t panel) {
     }
     std::fill(to + k * kPanelRows + rows, to + (k + 1) * kPanelRows, 0.0f);
   }
+  pass_.MeasureParticles(panel);
 }
 
 void CpuFlowStepper::Update(int64_t panel) {

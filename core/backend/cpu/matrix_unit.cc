@@ -149,7 +149,7 @@ RIESZ_AMX void MultiplyTiles(const TileProduct& product) {
   RIESZ_CHECK(product.pieces == 1 || product.pieces == kSplitPieces, "rows are whole or split");
   // Configured and released every time: whoever holds tiles pays for them at each switch of
   // threads.
-  const TileConfig config;
+  static const TileConfig config;
   _tile_loadconfig(&config);
   if (product.pieces == 1) {
     Multiply<1>(product);

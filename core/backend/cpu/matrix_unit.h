@@ -5,12 +5,12 @@
 // middle and trailing 8 bits (split.h). From R^32 on directions are bfloat16 numbers
 // (core/directions.h), so three products give what float32 would; two split operands take the six
 // products that matter, and leave out what is below 2^-24. Sums run in float32, as everywhere.
-// Particles below 1e-30 lose digits, since the unit takes denormals for 0.
+// The unit takes denormals for 0, so that operands are scaled near 1 first.
 //
 // Operands lie in tiles of 16 x 32 numbers, 1 KiB each:
-// - Row tiles hold rows of the left operand: number (i, k) of tile (i / 16, k / 32), row by row.
+// - Row tiles hold rows of the left operand: number (i, k) in tile (i / 16, k / 32), row by row.
 // The
-//   tiles of 16 rows follow each other along k, every piece of a split operand after the other.
+//   tiles of 16 rows follow each other along k, the pieces of a split operand side by side.
 // - Panel tiles hold a panel's 32 particles in two halves of 16: for every k / 32, piece and half,
 //   16 rows of pairs (k even, k odd), a pair a particle.
 // What pads a tile must be zero on the left and finite on the right.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/backend/cpu/panel_sums.h"
+
 namespace riesz::cpu {
 
 namespace {
@@ -36,12 +38,15 @@ PackedPair::PackedPair(ProblemShape shape)
     : shape_(shape),
       centre_(static_cast<size_t>(shape.d)),
       partial_maxima_(static_cast<size_t>(Parts(shape.n) + Parts(shape.m))),
+      x_largest_(static_cast<size_t>(PanelCount(shape.n))),
+      y_largest_(static_cast<size_t>(PanelCount(shape.m))),
       x_(PaddedRows(shape.n) * shape.d),
       y_(PaddedRows(shape.m) * shape.d) {}
 
 int64_t PackedPair::Bytes(ProblemShape shape) {
   return Buffer::Bytes(PaddedRows(shape.n) * shape.d) +
-         Buffer::Bytes(PaddedRows(shape.m) * shape.d) + shape.d * 4;
+         Buffer::Bytes(PaddedRows(shape.m) * shape.d) + shape.d * 4 +
+         (Parts(shape.n) + Parts(shape.m) + PanelCount(shape.n) + PanelCount(shape.m)) * 4;
 }
 
 void PackedPair::PlanScale(TilePlan& plan, MatrixView x, MatrixView y) {
@@ -64,6 +69,15 @@ void PackedPair::PlanScale(TilePlan& plan, MatrixView x, MatrixView y) {
   });
 }
 
+void PackedPair::MeasureParticles(int64_t q) {
+  x_largest_[static_cast<size_t>(q)] = LargestMagnitude(x_panel(q), panel_floats());
+}
+
+float PackedPair::largest() const {
+  return std::max(*std::max_element(x_largest_.begin(), x_largest_.end()),
+                  *std::max_element(y_largest_.begin(), y_largest_.end()));
+}
+
 void PackedPair::PlanTarget(TilePlan& plan, MatrixView y) {
   plan.AddPhase((shape_.d + kCentreColumns - 1) / kCentreColumns,
                 CopySeconds(kCentreColumns * kCentreRows), [=, this](int64_t tile, int) {
@@ -74,12 +88,14 @@ void PackedPair::PlanTarget(TilePlan& plan, MatrixView y) {
                 });
   plan.AddPhase(PanelCount(shape_.m), CopySeconds(panel_floats()), [=, this](int64_t q, int) {
     PackPanelOf(y, q, centre_.data(), scale_, y_panel(q));
+    y_largest_[static_cast<size_t>(q)] = LargestMagnitude(y_panel(q), panel_floats());
   });
 }
 
 void PackedPair::PlanParticles(TilePlan& plan, MatrixView x) {
   plan.AddPhase(PanelCount(shape_.n), CopySeconds(panel_floats()), [=, this](int64_t q, int) {
     PackPanelOf(x, q, centre_.data(), scale_, x_panel(q));
+    MeasureParticles(q);
   });
 }
 

@@ -34,6 +34,11 @@ class PackedPair {
   void PlanTarget(TilePlan& plan, MatrixView y);
   void PlanParticles(TilePlan& plan, MatrixView x);
 
+  // Notes the largest magnitude in a panel of x that was written without PlanParticles.
+  void MeasureParticles(int64_t q);
+  // The largest magnitude in either ensemble as packed; infinite where centring overflowed.
+  float largest() const;
+
   int64_t panel_floats() const { return shape_.d * kPanelRows; }
   float* x_panel(int64_t q) { return x_.data() + q * panel_floats(); }
   float* y_panel(int64_t q) { return y_.data() + q * panel_floats(); }
@@ -44,7 +49,8 @@ class PackedPair {
  private:
   const ProblemShape shape_;
   std::vector<float> centre_;
-  std::vector<float> partial_maxima_;  // (parts of x and y)
+  std::vector<float> partial_maxima_;         // (parts of x and y)
+  std::vector<float> x_largest_, y_largest_;  // a panel each
   float scale_ = 1;
   Buffer x_, y_;
 };

@@ -51,7 +51,7 @@ struct InverseDistance {
   }
 };
 #if HWY_TARGET == HWY_AVX3
-// 1 / sqrt(squares): 14 bits from the processor and one Newton step, relative error 1.5 * 2^-27 and
+// 1 / sqrt(squares): 14 bits from the processor and one Newton step, relative error 1.5 * 2^-28 and
 // rounding. A root takes 19 cycles a vector and a division 16; this takes 5. Only where there is a
 // matrix unit, whose products would otherwise wait for the roots: the first bits are the maker's.
 HWY_INLINE V FastInverseRoot(D d, V squares) {
@@ -153,7 +153,8 @@ HWY_INLINE void EvaluateRows(const PairTile& t, const F& f, float scale_value, c
           squares = Squares(t.a + r, b, t.dim);
         }
       }
-      const auto wanted = lanes(j, r, hn::Gt(squares, zero));
+      // Not 0; NaN, where a difference overflowed, must stay what it is.
+      const auto wanted = lanes(j, r, hn::Not(hn::Le(squares, zero)));
       const V value = hn::IfThenElseZero(wanted, hn::Mul(scale, f(d, squares)));
       sums.sums[v] = hn::Add(sums.sums[v], value);
       if constexpr (kStore) hn::Store(value, d, row + r);

@@ -1,5 +1,8 @@
 #include "core/backend/cpu/panel_sums.h"
 
+#include <algorithm>
+#include <bit>
+
 #include "core/backend/cpu/panels.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -48,6 +51,22 @@ void AddPanelSquaresImpl(const float* panel, int64_t stride, int64_t depth, doub
   SquaresOf<false>(panel, stride, depth, nullptr, squares);
 }
 
+// Magnitudes are ordered as the integers of their bits are, infinities and NaN above all others.
+uint32_t LargestBitsImpl(const float* values, int64_t count) {
+  const hn::ScalableTag<uint32_t> d;
+  const hn::Rebind<float, decltype(d)> df;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const auto magnitude = hn::Set(d, 0x7fffffffu);
+  auto most = hn::Zero(d);
+  int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    most = hn::Max(most, hn::And(hn::BitCast(d, hn::LoadU(df, values + i)), magnitude));
+  }
+  uint32_t bits = hn::GetLane(hn::MaxOfLanes(d, most));
+  for (; i < count; ++i) bits = std::max(bits, std::bit_cast<uint32_t>(values[i]) & 0x7fffffffu);
+  return bits;
+}
+
 void AddPanelImpl(const float* sums, int64_t depth, float* total, double* squares) {
   SquaresOf<true>(sums, kPanelRows, depth, total, squares);
 }
@@ -61,6 +80,7 @@ namespace riesz::cpu {
 
 HWY_EXPORT(AddPanelSquaresImpl);
 HWY_EXPORT(AddPanelImpl);
+HWY_EXPORT(LargestBitsImpl);
 
 void AddPanelSquares(const float* panel, int64_t stride, int64_t depth, double* squares) {
   HWY_DYNAMIC_DISPATCH(AddPanelSquaresImpl)(panel, stride, depth, squares);
@@ -68,6 +88,12 @@ void AddPanelSquares(const float* panel, int64_t stride, int64_t depth, double* 
 
 void AddPanel(const float* sums, int64_t depth, float* total, double* squares) {
   HWY_DYNAMIC_DISPATCH(AddPanelImpl)(sums, depth, total, squares);
+}
+
+float LargestMagnitude(const float* values, int64_t count) {
+  constexpr uint32_t kInfinity = 0x7f800000u;
+  return std::bit_cast<float>(
+      std::min(HWY_DYNAMIC_DISPATCH(LargestBitsImpl)(values, count), kInfinity));
 }
 
 }  // namespace riesz::cpu

@@ -14,4 +14,7 @@ void AddPanelSquares(const float* panel, int64_t stride, int64_t depth, double* 
 // total += sums, both (depth, 32); squares as above, of sums.
 void AddPanel(const float* sums, int64_t depth, float* total, double* squares);
 
+// The largest magnitude among `count` floats; infinite where one is not finite.
+float LargestMagnitude(const float* values, int64_t count);
+
 }  // namespace riesz::cpu

@@ -45,7 +45,7 @@ void PackCorner(const float* rows_data, int64_t rows, int64_t dim, const float* 
                 int64_t first, float* panel) {
   for (int64_t k = first; k < dim; ++k) {
     for (int64_t r = 0; r < rows; ++r) {
-      panel[k * kPanelRows + r] = (rows_data[r * dim + k] - centre[k]) * scale;
+      panel[k * kPanelRows + r] = rows_data[r * dim + k] * scale - centre[k] * scale;
     }
     std::fill(panel + k * kPanelRows + rows, panel + (k + 1) * kPanelRows, 0.0f);
   }
@@ -61,11 +61,11 @@ void PackPanelImpl(const float* rows_data, int64_t rows, int64_t dim, const floa
     for (int64_t r = 0; r < kPanelRows; r += 4) {
       for (int64_t k = packed; k < packed + kLine; k += 4) {
         const float* from = rows_data + r * dim + k;
-        const V4 shift = hn::LoadU(tag, centre + k);
-        V4 a = hn::Mul(hn::Sub(hn::LoadU(tag, from), shift), factor);
-        V4 b = hn::Mul(hn::Sub(hn::LoadU(tag, from + dim), shift), factor);
-        V4 c = hn::Mul(hn::Sub(hn::LoadU(tag, from + 2 * dim), shift), factor);
-        V4 d = hn::Mul(hn::Sub(hn::LoadU(tag, from + 3 * dim), shift), factor);
+        const V4 shift = hn::Mul(hn::LoadU(tag, centre + k), factor);
+        V4 a = hn::Sub(hn::Mul(hn::LoadU(tag, from), factor), shift);
+        V4 b = hn::Sub(hn::Mul(hn::LoadU(tag, from + dim), factor), shift);
+        V4 c = hn::Sub(hn::Mul(hn::LoadU(tag, from + 2 * dim), factor), shift);
+        V4 d = hn::Sub(hn::Mul(hn::LoadU(tag, from + 3 * dim), factor), shift);
         Transpose(a, b, c, d);
         float* to = panel + k * kPanelRows + r;
         hn::Store(a, tag, to);

@@ -31,7 +31,7 @@ inline int64_t PaddedRows(int64_t rows) { return PanelCount(rows) * kPanelRows; 
 inline int64_t PaddedColumns(int64_t columns) { return (columns + 3) / 4 * 4; }
 
 // Packs `rows` <= 32 row-major rows of `dim` floats, minus `centre` (dim), times `scale`, into a
-// panel.
+// panel. The scale is a power of two and comes first: a difference of large floats could overflow.
 void PackPanel(const float* rows_data, int64_t rows, int64_t dim, const float* centre, float scale,
                float* panel);
 // The inverse, times `scale`: panel to row-major rows.

@@ -49,9 +49,13 @@ class SliceProducts {
   virtual int64_t pack_tiles(int64_t count) const = 0;
   virtual void Pack(int64_t tile) = 0;
 
-  // out[s * out_stride + 32 q + r] = <direction s, particle r of panel q>, for slices first <= s <
-  // end of the chunk and panels q < panel_count <= kTilePanels. `panels` as panels.h describes;
-  // `first` is a multiple of kSliceStep.
+  // Chooses the power of two that projections are multiplied by, given the largest magnitude among
+  // particles and targets, and returns it. Ranks do not notice; values have to be divided by it.
+  virtual float ChooseScale(float /*largest*/) { return 1; }
+
+  // out[s * out_stride + 32 q + r] = scale * <direction s, particle r of panel q>, for slices first
+  // <= s < end of the chunk and panels q < panel_count <= kTilePanels. `panels` as panels.h
+  // describes; `first` is a multiple of kSliceStep.
   static constexpr int64_t kSliceStep = 96;  // strips of 12 and pairs of row tiles both divide it
   virtual void Project(const float* panels, int64_t panel_count, int64_t first, int64_t end,
                        float* out, int64_t out_stride, int worker) = 0;
@@ -105,6 +109,7 @@ class TiledProducts final : public SliceProducts {
   void Load(const float* velocities, int64_t stride, int64_t panel_count, int worker) override;
   void CarryBack(int64_t panel, int64_t panels, int64_t run, float* sums, bool accumulate,
                  int worker) override;
+  float ChooseScale(float largest) override;
 
  private:
   // Depth tiles of the runs before `run`: every run begins with a tile of its own.
@@ -112,6 +117,7 @@ class TiledProducts final : public SliceProducts {
 
   const int64_t dim_;
   const bool back_;
+  float scale_ = 1;
   const int64_t slice_tiles_;           // depth tiles of all runs of a chunk, at most
   Buffer direction_tiles_;              // rows are slices, depth the coordinates
   Buffer coordinate_tiles_;             // rows are coordinates, depth the slices

@@ -117,8 +117,9 @@ void SlicedGradient::Summarize() {
   const double root_n = std::sqrt(static_cast<double>(shape_.n));
   const std::optional<double> error =
       MeanVectorError(all.block_squares, all.total_square, directions_, shape_.d);
-  summary_.rms_velocity =
-      c * std::sqrt(all.total_square) / (static_cast<double>(pass_.slices()) * root_n);
+  summary_.rms_velocity = pass_.overflowed() ? NAN
+                                             : c * std::sqrt(all.total_square) /
+                                                   (static_cast<double>(pass_.slices()) * root_n);
   if (error) summary_.slicing_standard_error = c * *error / root_n;
   summary_.slices = pass_.slices();
   summary_.blocks = IndependentBlockCount(directions_, shape_.d);

@@ -10,7 +10,7 @@ namespace riesz::cpu {
 namespace {
 
 constexpr int64_t kTileRows = kTilePanels * kPanelRows;
-// Flops of one tile, about 8 ms.
+// Flops of one tile, about 8 ms on vectors.
 constexpr int64_t kTileFlops = int64_t{600} << 20;
 // Projections of a chunk stay in the last-level cache where they can.
 constexpr int64_t kChunkFloats = int64_t{10} << 20;
@@ -154,6 +154,10 @@ int64_t SlicedPass::ProjectionTiles(const Chunk& chunk, int64_t rows) const {
 }
 
 void SlicedPass::PlanSlices(TilePlan& plan, const int64_t* step, const bool* measure) {
+  plan.AddSerial([this] {
+    overflowed_ = !std::isfinite(pair_.largest());
+    scale_ = products_->ChooseScale(pair_.largest());
+  });
   for (const Chunk& chunk : layout_.chunks) {
     const bool first = &chunk == layout_.chunks.data();
     plan.AddSerial([this, &chunk, step] { DrawDirections(chunk, *step); });
@@ -294,7 +298,9 @@ void SlicedPass::AddBlock(const float* sums, int64_t panel, int64_t count, bool 
 }
 
 SliceMean SlicedPass::Average(const std::function<double(const SliceValue&)>& value) {
-  std::transform(values_.begin(), values_.end(), averaged_.begin(), value);
+  const double unscale = overflowed_ ? NAN : 1.0 / static_cast<double>(scale_);
+  std::transform(values_.begin(), values_.end(), averaged_.begin(),
+                 [&](const SliceValue& v) { return value(v) * unscale; });
   return AverageSlices(averaged_, spec_, shape_.d);
 }
 

@@ -58,6 +58,10 @@ class SlicedPass {
   // Centred particles: free between passes.
   float* particle_panel(int64_t q) { return pair_.x_panel(q); }
   const float* centre() const { return pair_.centre(); }
+  // A panel of centred particles was written otherwise than by PlanParticles.
+  void MeasureParticles(int64_t q) { pair_.MeasureParticles(q); }
+  // Whether centring overflowed float32: then nothing computed here means anything.
+  bool overflowed() const { return overflowed_; }
   // Sum over blocks of |block sum of particle i|^2 / block size.
   double block_squares(int64_t i) const { return block_squares_[static_cast<size_t>(i)]; }
 
@@ -125,6 +129,8 @@ class SlicedPass {
   const int64_t panel_floats_;  // of one panel
 
   PackedPair pair_;
+  float scale_ = 1;  // of projections
+  bool overflowed_ = false;
   Buffer gradient_, block_sum_;  // panels
   std::vector<double> block_squares_;
   std::vector<DirectionScratch> direction_scratch_;  // one, or one per worker for many blocks

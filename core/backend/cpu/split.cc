@@ -30,16 +30,18 @@ HWY_INLINE hn::Vec<DU> Rounded(hn::Vec<DF> v) {
   return hn::And(up, hn::Set(d, 0xffff0000u));
 }
 
-void SplitPanelImpl(const float* panel, int64_t row_stride, int64_t depth, Bfloat16* tiles) {
+void SplitPanelImpl(const float* panel, int64_t row_stride, int64_t depth, float scale,
+                    Bfloat16* tiles) {
   const DF df;
   const DU du;
+  const auto factor = hn::Set(df, scale);
   for (int64_t k = 0; k < DepthTiles(depth) * kTileDepth; k += 2) {
     Bfloat16* tile =
         tiles + k / kTileDepth * kSplitPieces * 2 * kTileNumbers + k % kTileDepth / 2 * kTileDepth;
     for (int64_t r = 0; r < kPanelRows; r += kLanes) {
       const float* from = panel + k * row_stride + r;
-      auto even = k < depth ? hn::LoadU(df, from) : hn::Zero(df);
-      auto odd = k + 1 < depth ? hn::LoadU(df, from + row_stride) : hn::Zero(df);
+      auto even = k < depth ? hn::Mul(hn::LoadU(df, from), factor) : hn::Zero(df);
+      auto odd = k + 1 < depth ? hn::Mul(hn::LoadU(df, from + row_stride), factor) : hn::Zero(df);
       Bfloat16* to = tile + r / kTileSide * kTileNumbers + r % kTileSide * 2;
       for (int piece = 0; piece < kSplitPieces; ++piece) {
         const auto even_bits = Rounded(even);
@@ -94,8 +96,9 @@ Bfloat16 UpperHalf(float value) {
 
 bool RunsAvx512() { return HWY_DYNAMIC_DISPATCH(RunsAvx512Impl)(); }
 
-void SplitPanel(const float* panel, int64_t row_stride, int64_t depth, Bfloat16* tiles) {
-  HWY_DYNAMIC_DISPATCH(SplitPanelImpl)(panel, row_stride, depth, tiles);
+void SplitPanel(const float* panel, int64_t row_stride, int64_t depth, float scale,
+                Bfloat16* tiles) {
+  HWY_DYNAMIC_DISPATCH(SplitPanelImpl)(panel, row_stride, depth, scale, tiles);
 }
 
 void SplitCoordinates(const float* panel, int64_t dim, int64_t row_numbers, Bfloat16* tiles) {

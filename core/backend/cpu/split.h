@@ -18,9 +18,10 @@ namespace riesz::cpu {
 // every call, which a hypervisor answers in microseconds.)
 bool RunsAvx512();
 
-// A panel of 32 particles, element (k, r) at panel[k * row_stride + r], k < depth, to panel tiles,
-// zero-padded. `tiles` (PanelTileNumbers(depth)).
-void SplitPanel(const float* panel, int64_t row_stride, int64_t depth, Bfloat16* tiles);
+// A panel of 32 particles times `scale`, element (k, r) at panel[k * row_stride + r], k < depth, to
+// panel tiles, zero-padded. `tiles` (PanelTileNumbers(depth)).
+void SplitPanel(const float* panel, int64_t row_stride, int64_t depth, float scale,
+                Bfloat16* tiles);
 
 // The panel's particles as rows of the left operand: two row tiles, `row_numbers` apart, of
 // (DepthTiles(depth)) tiles of kSplitPieces each. `panel_tiles` is the panel split.

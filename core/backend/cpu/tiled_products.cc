@@ -1,5 +1,6 @@
 // Products of slices on the matrix unit.
 #include <algorithm>
+#include <cmath>
 
 #include "core/backend/cpu/slice_products.h"
 #include "core/backend/cpu/split.h"
@@ -63,6 +64,13 @@ int64_t TiledProducts::FirstTile(int64_t run) const {
   return tile;
 }
 
+// Denormals are 0 to the unit, and what rounds up to infinity has no remainder.
+float TiledProducts::ChooseScale(float largest) {
+  const bool usable = largest > 0 && std::isfinite(largest);
+  scale_ = usable ? std::ldexp(1.0f, std::min(-std::ilogb(largest), 126)) : 1.0f;
+  return scale_;
+}
+
 int64_t TiledProducts::pack_tiles(int64_t count) const {
   return RowTiles(count) + (back_ ? RowTiles(dim_) : 0);
 }
@@ -98,7 +106,7 @@ void TiledProducts::Project(const float* panels, int64_t panel_count, int64_t fi
   p.end_tile = p.depth_tiles;
   p.out_stride = out_stride;
   for (int64_t q = 0; q < panel_count; ++q) {
-    SplitPanel(panels + q * dim_ * kPanelRows, kPanelRows, dim_, tiles);
+    SplitPanel(panels + q * dim_ * kPanelRows, kPanelRows, dim_, scale_, tiles);
     p.out = out + first * out_stride + q * kPanelRows;
     MultiplyTiles(p);
   }
@@ -110,7 +118,7 @@ void TiledProducts::Load(const float* velocities, int64_t stride, int64_t panel_
   for (int64_t q = 0; q < panel_count; ++q) {
     Bfloat16* to = tiles + q * panel_numbers;
     for (const DirectionBlock& run : runs_) {
-      SplitPanel(velocities + run.first * stride + q * kPanelRows, stride, run.count, to);
+      SplitPanel(velocities + run.first * stride + q * kPanelRows, stride, run.count, 1, to);
       to += PanelTileNumbers(run.count);
     }
   }

@@ -168,7 +168,7 @@ TEST(CpuBackendTest, AHugeExactGradientPausesAndStopsAfterAFewChunks) {
 
 // Projections of 12 slices are 0.96 GB; sorting takes 0.56 GB on two threads, particles, targets,
 // result and error sums 0.4 GB.
-TEST(CpuBackendTest, TenMillionParticlesInTwoDimensionsAskForLessThanTwoGigabytes) {
+TEST(CpuBackendTest, TenMillionParticlesInTwoDimensionsAskForTwoGigabytes) {
   const auto backend = MakeCpuBackend({.threads = 2});
   GradientSpec spec;
   spec.directions = {.kind = DirectionKind::kIid, .count = 100};

@@ -16,6 +16,9 @@
 namespace riesz::cpu {
 namespace {
 
+// What memory holds before it is packed, so that missing padding shows.
+constexpr Bfloat16 kNaN = 0x7fc0;
+
 float ValueOf(Bfloat16 number) { return std::bit_cast<float>(static_cast<uint32_t>(number) << 16); }
 
 // Element (k, r) of a split panel's piece.
@@ -27,7 +30,7 @@ float PieceOf(const std::vector<Bfloat16>& tiles, int64_t k, int64_t r, int piec
 
 std::vector<Bfloat16> Split(const std::vector<float>& panel, int64_t depth) {
   std::vector<Bfloat16> tiles(static_cast<size_t>(PanelTileNumbers(depth)), 1);
-  SplitPanel(panel.data(), kPanelRows, depth, tiles.data());
+  SplitPanel(panel.data(), kPanelRows, depth, 1, tiles.data());
   return tiles;
 }
 
@@ -35,7 +38,7 @@ TEST(Split, PiecesSumToTheNumberExactly) {
   for (const int64_t depth : {1, 2, 31, 32, 33}) {
     std::vector<float> panel(static_cast<size_t>(depth * kPanelRows));
     FillNormals(1, RandomStream::kGenerator, 0, 0, panel.data(), depth * kPanelRows);
-    // Magnitudes from 1e-30 to 1e38, the largest significand, and ties of the first rounding.
+    // Magnitudes from 1e-30 to 1e37, the largest significand, and ties of the first rounding.
     for (size_t i = 0; i < panel.size(); ++i) {
       panel[i] *= std::pow(10.0f, static_cast<float>(static_cast<int>(i % 68) - 30));
     }
@@ -71,7 +74,7 @@ std::vector<float> SmallIntegers(int64_t rows, int64_t depth) {
 
 std::vector<Bfloat16> PackRows(const std::vector<float>& rows, int64_t count, int64_t depth) {
   std::vector<Bfloat16> tiles(
-      static_cast<size_t>(RowTiles(count) * DepthTiles(depth) * kTileNumbers));
+      static_cast<size_t>(RowTiles(count) * DepthTiles(depth) * kTileNumbers), kNaN);
   for (int64_t i = 0; i < RowTiles(count); ++i) {
     const int64_t first = i * kTileSide;
     PackRowTiles(rows.data() + std::min(first, count) * depth, depth,
@@ -134,7 +137,7 @@ TEST_F(MatrixUnitTest, InnerProductsOfSplitPanelsHaveFloat32sError) {
     FillNormals(2, RandomStream::kGenerator, 0, 1, b.data(), depth * kPanelRows);
     const std::vector<Bfloat16> a_tiles = Split(a, depth), b_tiles = Split(b, depth);
     const int64_t row_numbers = DepthTiles(depth) * kSplitPieces * kTileNumbers;
-    std::vector<Bfloat16> rows(static_cast<size_t>(2 * row_numbers));
+    std::vector<Bfloat16> rows(static_cast<size_t>(2 * row_numbers), kNaN);
     RowTilesOfPanel(b_tiles.data(), depth, row_numbers, rows.data());
     std::vector<float> out(kPanelRows * kPanelRows);
     TileProduct p;
@@ -171,7 +174,7 @@ TEST_F(MatrixUnitTest, CoordinatesWeighedByOneParticleAreItsOwn) {
   std::vector<float> panel(static_cast<size_t>(dim * kPanelRows));
   FillNormals(3, RandomStream::kGenerator, 0, 0, panel.data(), dim * kPanelRows);
   const int64_t row_numbers = kSplitPieces * kTileNumbers;
-  std::vector<Bfloat16> tiles(static_cast<size_t>(RowTiles(dim) * row_numbers));
+  std::vector<Bfloat16> tiles(static_cast<size_t>(RowTiles(dim) * row_numbers), kNaN);
   SplitCoordinates(panel.data(), dim, row_numbers, tiles.data());
   // Lane r weighs particle 31 - r with 1 and all others with 0.
   std::vector<float> weights(kPanelRows * kPanelRows);
