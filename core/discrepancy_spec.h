@@ -13,7 +13,7 @@ namespace riesz {
 
 enum class Method {
   kExact,   // all pairs, any 0 < r < 2
-  kSliced,  // one sort per slice, r = 1
+  kSliced,  // one sort per slice; gradients need r > 1/2
 };
 
 enum class Estimator {
@@ -24,7 +24,7 @@ enum class Estimator {
 struct EnergyDistanceSpec {
   Method method = Method::kExact;
   Estimator estimator = Estimator::kV;
-  double exponent = 1;       // 0 < r < 2; r = 1 when sliced
+  double exponent = 1;       // 0 < r < 2
   DirectionSpec directions;  // read when sliced
   // Directions are those of (directions.seed, round): rounds are independent of each other.
   int64_t round = 0;
@@ -42,7 +42,7 @@ struct EnergyDistance {
 // The gradient is always of the V-statistic (the diagonal's gradient is 0).
 struct GradientSpec {
   Method method = Method::kSliced;
-  double exponent = 1;
+  double exponent = 1;  // 0 < r < 2; r > 1/2 when sliced
   DirectionSpec directions;
 };
 

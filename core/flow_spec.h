@@ -17,10 +17,11 @@ struct CoordinateRange {
 
 // One step, with fresh directions keyed by (directions.seed, step):
 //   v <- grad D^2(x | y) + momentum * v,   x <- x - step_size * n * v
-// (Hertrich et al., ICLR 2024; n = number of particles). Sliced, r = 1.
+// (Hertrich et al., ICLR 2024; n = number of particles). Sliced.
 struct FlowSpec {
   double step_size = 1;  // tau, in (0, 10]; not scaled with the dimension
   double momentum = 0;   // in [0, 1)
+  double exponent = 1;   // of the kernel, 1/2 < r < 2
   DirectionSpec directions{.kind = DirectionKind::kOrthogonal, .count = 500, .seed = 0};
   // Coordinates that never move (conditional flows): their gradient is set to 0. Sorted, disjoint.
   std::vector<CoordinateRange> frozen;

@@ -35,11 +35,20 @@ absl::Status ValidateOperands(int64_t n, int64_t m, int64_t x_dim, int64_t y_dim
 absl::Status ValidateMethod(Method method, double exponent, const DirectionSpec& directions,
                             int64_t dim) {
   RIESZ_RETURN_IF_ERROR(ValidateExponent(exponent, ""));
-  if (method == Method::kExact) return absl::OkStatus();
-  if (exponent != 1) {
-    return InvalidField("exponent", "1 when the method is sliced", absl::StrCat(exponent));
-  }
-  return ValidateDirections(directions, dim, "");
+  return method == Method::kExact ? absl::OkStatus() : ValidateDirections(directions, dim, "");
+}
+
+// h^2 behaves as |t|^(2r-2) at t = 0, where projections of different points are as likely as
+// elsewhere.
+absl::Status ValidateSlicedGradient(double exponent, std::string_view prefix,
+                                    std::string_view resort) {
+  RIESZ_RETURN_IF_ERROR(ValidateExponent(exponent, prefix));
+  if (exponent > 0.5) return absl::OkStatus();
+  return InvalidField(Field(prefix, "exponent"),
+                      absl::StrCat("in (0.5, 2) for sliced gradients, whose variance is infinite "
+                                   "at or below 0.5",
+                                   std::string(resort)),
+                      absl::StrCat(exponent));
 }
 
 absl::Status ValidateFrozen(const std::vector<CoordinateRange>& frozen, int64_t dim) {
@@ -106,6 +115,10 @@ absl::Status Validate(const EnergyDistanceSpec& spec, int64_t n, int64_t m, int6
 absl::Status Validate(const GradientSpec& spec, int64_t n, int64_t m, int64_t x_dim,
                       int64_t y_dim) {
   RIESZ_RETURN_IF_ERROR(ValidateOperands(n, m, x_dim, y_dim, "x", "y"));
+  if (spec.method == Method::kSliced) {
+    RIESZ_RETURN_IF_ERROR(
+        ValidateSlicedGradient(spec.exponent, "", " (exact ones take any in (0, 2))"));
+  }
   return ValidateMethod(spec.method, spec.exponent, spec.directions, x_dim);
 }
 
@@ -118,6 +131,7 @@ absl::Status Validate(const FlowSpec& spec, int64_t n, int64_t m, int64_t x_dim,
   if (!(spec.momentum >= 0 && spec.momentum < 1)) {
     return InvalidField("flow.momentum", "in [0, 1)", absl::StrCat(spec.momentum));
   }
+  RIESZ_RETURN_IF_ERROR(ValidateSlicedGradient(spec.exponent, "flow", ""));
   RIESZ_RETURN_IF_ERROR(ValidateDirections(spec.directions, x_dim, "flow"));
   return ValidateFrozen(spec.frozen, x_dim);
 }

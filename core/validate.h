@@ -31,7 +31,7 @@ absl::Status ValidateExponent(double exponent, std::string_view prefix);
 // Checks <prefix>.directions.count, and that <prefix>.directions.kind serves `dim`.
 absl::Status ValidateDirections(const DirectionSpec& spec, int64_t dim, std::string_view prefix);
 // Spec against the operands' shapes, x (n, x_dim) and y (m, y_dim): dimensions agree, neither is
-// empty, U has at least two particles a side, sliced has exponent 1.
+// empty, U has at least two particles a side, sliced gradients have an exponent above 1/2.
 absl::Status Validate(const EnergyDistanceSpec& spec, int64_t n, int64_t m, int64_t x_dim,
                       int64_t y_dim);
 absl::Status Validate(const GradientSpec& spec, int64_t n, int64_t m, int64_t x_dim, int64_t y_dim);

@@ -28,12 +28,12 @@ absl::Status FillMethod(const Backend& backend, const Request& request, const Re
       break;
   }
   spec.method = Method::kExact;
-  // Nothing is predicted for operands that do not fit each other: Validate refuses them below.
-  if (request.exponent != 1 || x.dim != y.dim) return absl::OkStatus();
-  const ProblemShape shape{.n = x.count, .m = y.count, .d = x.dim};
-  const double exact_seconds = backend.Estimate(shape, spec).seconds;
+  // Nothing is predicted for what cannot be sliced. Operands that do not fit are refused below.
   Spec sliced = spec;
   sliced.method = Method::kSliced;
+  if (!Validate(sliced, x.count, y.count, x.dim, y.dim).ok()) return absl::OkStatus();
+  const ProblemShape shape{.n = x.count, .m = y.count, .d = x.dim};
+  const double exact_seconds = backend.Estimate(shape, spec).seconds;
   if (backend.Estimate(shape, sliced).seconds < exact_seconds) spec.method = Method::kSliced;
   return absl::OkStatus();
 }

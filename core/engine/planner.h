@@ -24,8 +24,8 @@ uint64_t RandomSeed();
 absl::StatusOr<DirectionSpec> PlanDirections(const DirectionRequest& request, int64_t dim,
                                              int64_t default_count, std::string_view field);
 
-// Complete and valid for x and y, or INVALID_ARGUMENT. `auto` is exact where the exponent is not 1
-// or the backend predicts it to be no slower, else sliced.
+// Complete and valid for x and y, or INVALID_ARGUMENT. `auto` is exact where the backend predicts
+// it to be no slower or slicing does not take the exponent, else sliced.
 absl::StatusOr<EnergyDistanceSpec> PlanEnergyDistance(const Backend& backend,
                                                       const EnergyDistanceRequest& request,
                                                       const ResolvedShape& x,

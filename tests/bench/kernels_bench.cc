@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/backend/cpu/panels.h"
+#include "core/backend/cpu/power_slices.h"
 #include "core/backend/cpu/product.h"
 #include "core/backend/cpu/ranks.h"
 #include "core/backend/cpu/sort.h"
@@ -87,6 +88,35 @@ void BM_MeasureSlice(benchmark::State& state) {
   PerPoint(state, 2 * n);
 }
 BENCHMARK(BM_MeasureSlice)->Arg(10000);
+
+// The same at r != 1; the argument after the number of points is 100 r.
+void BM_PowerVelocities(benchmark::State& state) {
+  const int64_t n = state.range(0);
+  const auto x = Normals(n, 1);
+  const auto y = Normals(n, 2);
+  const PowerSlices slices(static_cast<double>(state.range(1)) / 100);
+  PowerScratch scratch(n, n);
+  std::vector<float> h(x.size());
+  for (auto _ : state) {
+    std::copy(x.begin(), x.end(), h.begin());
+    slices.Velocities(h.data(), n, y.data(), n, scratch, nullptr);
+  }
+  PerPoint(state, 2 * n);
+}
+BENCHMARK(BM_PowerVelocities)->Args({10000, 150})->Args({10000, 60})->Args({100000, 150});
+
+void BM_PowerMeasure(benchmark::State& state) {
+  const int64_t n = state.range(0);
+  const auto x = Normals(n, 1);
+  const auto y = Normals(n, 2);
+  const PowerSlices slices(static_cast<double>(state.range(1)) / 100);
+  PowerScratch scratch(n, n);
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(slices.Measure(x.data(), n, y.data(), n, scratch));
+  }
+  PerPoint(state, 2 * n);
+}
+BENCHMARK(BM_PowerMeasure)->Args({10000, 150})->Args({10000, 60});
 
 // 256 particles onto 256 directions in R^d.
 void BM_Project(benchmark::State& state) {

@@ -80,11 +80,11 @@ class BackendContract : public testing::TestWithParam<std::string_view> {
         .energy_distance;
   }
   EnergyDistance Sliced(const Points& x, const Points& y, const DirectionSpec& directions,
-                        Estimator estimator = Estimator::kV) {
+                        Estimator estimator = Estimator::kV, double exponent = 1) {
     return Distance(x, y,
                     {.method = Method::kSliced,
                      .estimator = estimator,
-                     .exponent = 1,
+                     .exponent = exponent,
                      .directions = directions});
   }
 
@@ -97,8 +97,10 @@ class BackendContract : public testing::TestWithParam<std::string_view> {
   Gradient ExactGradient(const Points& x, const Points& y, double exponent = 1) {
     return GradientOf(x, y, {.method = Method::kExact, .exponent = exponent, .directions = {}});
   }
-  Gradient SlicedGradient(const Points& x, const Points& y, const DirectionSpec& directions) {
-    return GradientOf(x, y, {.method = Method::kSliced, .exponent = 1, .directions = directions});
+  Gradient SlicedGradient(const Points& x, const Points& y, const DirectionSpec& directions,
+                          double exponent = 1) {
+    return GradientOf(x, y,
+                      {.method = Method::kSliced, .exponent = exponent, .directions = directions});
   }
 
   std::unique_ptr<FlowStepper> Flow(const Points& start, const Points& target,

@@ -57,13 +57,19 @@ TEST_P(Faults, ExponentsLieBetweenZeroAndTwo) {
                 "exponent must be in (0, 2), got 2");
 }
 
-TEST_P(Faults, SlicingNeedsExponentOne) {
+TEST_P(Faults, SlicedGradientsNeedAFiniteVariance) {
+  ExpectInvalid(DistanceError(x_, y_, {.method = Method::kSliced, .exponent = 2, .directions = {}}),
+                "exponent must be in (0, 2), got 2");
   ExpectInvalid(
-      DistanceError(x_, y_, {.method = Method::kSliced, .exponent = 1.5, .directions = {}}),
-      "exponent must be 1 when the method is sliced, got 1.5");
+      GradientError(x_, y_, {.method = Method::kSliced, .exponent = 0.5, .directions = {}}),
+      "exponent must be in (0.5, 2) for sliced gradients, whose variance is infinite at or below "
+      "0.5 (exact ones take any in (0, 2)), got 0.5");
+  FlowSpec flow;
+  flow.exponent = 0.25;
   ExpectInvalid(
-      GradientError(x_, y_, {.method = Method::kSliced, .exponent = 1.5, .directions = {}}),
-      "exponent must be 1 when the method is sliced, got 1.5");
+      FlowError(x_, y_, flow),
+      "flow.exponent must be in (0.5, 2) for sliced gradients, whose variance is infinite "
+      "at or below 0.5, got 0.25");
 }
 
 TEST_P(Faults, SlicesAreAtLeastOne) {

@@ -66,9 +66,10 @@ TEST(ValidateEnergyDistance, ChecksSpecAgainstShapes) {
   ExpectRefused(Validate(spec, 2, 1, 3, 3), "y.count",
                 " must be at least 2 for the U-statistic, got 1");
   spec.method = Method::kSliced;
-  spec.exponent = 1.5;
-  ExpectRefused(Validate(spec, 2, 2, 3, 3), "exponent",
-                " must be 1 when the method is sliced, got 1.5");
+  spec.exponent = 0.1;
+  EXPECT_TRUE(Validate(spec, 2, 2, 3, 3).ok());
+  spec.exponent = 2;
+  ExpectRefused(Validate(spec, 2, 2, 3, 3), "exponent", " must be in (0, 2), got 2");
   // Directions are read only when sliced.
   spec = {.method = Method::kExact, .exponent = 1.5, .directions = {.count = 0}};
   EXPECT_TRUE(Validate(spec, 2, 2, 3, 3).ok());
@@ -78,6 +79,8 @@ TEST(ValidateGradient, ChecksSpecAgainstShapes) {
   EXPECT_TRUE(Validate(GradientSpec{}, 1, 1, 3, 3).ok());
   EXPECT_FALSE(Validate(GradientSpec{}, 1, 1, 3, 4).ok());
   GradientSpec spec;
+  spec.exponent = 0.51;
+  EXPECT_TRUE(Validate(spec, 1, 1, 3, 3).ok());
   spec.exponent = 0.5;
   EXPECT_FALSE(Validate(spec, 1, 1, 3, 3).ok());
   spec.method = Method::kExact;
@@ -99,6 +102,9 @@ TEST(ValidateFlow, NamesTheFieldTheRangeAndTheValue) {
   spec = {};
   spec.momentum = 1;
   refused(spec, "flow.momentum", " must be in [0, 1), got 1");
+  spec = {};
+  spec.exponent = 2;
+  refused(spec, "flow.exponent", " must be in (0, 2), got 2");
   spec = {};
   spec.directions.count = 0;
   refused(spec, "flow.directions.count", " must be in [1, 1048576], got 0");

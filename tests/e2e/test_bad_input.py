@@ -34,7 +34,8 @@ class BadInput(ServiceTest):
         self.refuses(EXIT.INVALID, ["exponent", "(0, 2)", "2"], *distance, "exact", "--exponent", 2)
         self.refuses(EXIT.INVALID, ["exponent", "-1"], *distance, "exact", "--exponent", -1)
         self.refuses(EXIT.INVALID, ["exponent"], *distance, "exact", "--exponent", "nan")
-        self.refuses(EXIT.INVALID, ["exponent", "1"], *distance, "sliced", "--exponent", 1.5)
+        self.refuses(EXIT.INVALID, ["exponent", "(0.5, 2)", "variance"], "gradient", "a", "a",
+                     "--method", "sliced", "--exponent", 0.5, "--out", "g.npy")
         for slices in (0, -1, 10**9):
             self.refuses(EXIT.INVALID, ["1048576", str(slices)], *distance, "sliced", "--slices",
                          slices)

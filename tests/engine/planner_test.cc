@@ -51,8 +51,11 @@ TEST(PlannerTest, AutoTakesTheMethodThatIsPredictedCheaper) {
   EXPECT_EQ(PlanEnergyDistance(exact_cheaper, request, shape, shape)->method, Method::kExact);
   EXPECT_EQ(PlanEnergyDistance(sliced_cheaper, request, shape, shape)->method, Method::kSliced);
   request.exponent = 1.5;
-  EXPECT_EQ(PlanEnergyDistance(sliced_cheaper, request, shape, shape)->method, Method::kExact)
-      << "only exact takes other exponents";
+  EXPECT_EQ(PlanEnergyDistance(sliced_cheaper, request, shape, shape)->method, Method::kSliced);
+  GradientRequest rough;
+  rough.exponent = 0.5;
+  EXPECT_EQ(PlanGradient(sliced_cheaper, rough, shape, shape)->method, Method::kExact)
+      << "only exact gradients take such exponents";
   EXPECT_EQ(PlanGradient(sliced_cheaper, {}, shape, shape)->method, Method::kSliced);
 }
 
@@ -64,10 +67,10 @@ TEST(PlannerTest, OperandsThatDoNotFitAreRefused) {
   unbiased.estimator = Estimator::kU;
   EXPECT_EQ(PlanEnergyDistance(backend, unbiased, Shape(1, 3), Shape(10, 3)).status().code(),
             absl::StatusCode::kInvalidArgument);
-  EnergyDistanceRequest sliced;
+  GradientRequest sliced;
   sliced.method = MethodChoice::kSliced;
-  sliced.exponent = 1.5;
-  EXPECT_EQ(PlanEnergyDistance(backend, sliced, Shape(10, 3), Shape(10, 3)).status().code(),
+  sliced.exponent = 0.5;
+  EXPECT_EQ(PlanGradient(backend, sliced, Shape(10, 3), Shape(10, 3)).status().code(),
             absl::StatusCode::kInvalidArgument);
 }
 

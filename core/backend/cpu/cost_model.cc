@@ -18,18 +18,24 @@ constexpr double kProductFlops = 100e9;     // a thread's second
 constexpr double kSlicedTileFlops = 450e9;  // likewise, on the matrix unit
 constexpr double kExactTileFlops = 250e9;
 constexpr double kSortedPointSeconds = 5e-9;  // one projection through the 1-D stage
-constexpr double kPairSeconds = 0.3e-9;       // root and sum of one pair
-constexpr double kNormalSeconds = 4e-9;       // one coordinate of a direction, structured too
+// Where r != 1; of values, and twice as much for velocities.
+constexpr double kPowerPointSeconds = 20e-9;
+constexpr double kPairSeconds = 0.3e-9;  // root and sum of one pair
+constexpr double kNormalSeconds = 4e-9;  // one coordinate of a direction, structured too
 
 double Threads(const ThreadPool& pool) { return pool.threads(); }
 
-// `projections` counts particles projected, back-projections included.
-double SlicedSeconds(const ProblemShape& shape, const DirectionSpec& spec, double projections) {
+double SlicedSeconds(const ProblemShape& shape, double exponent, const DirectionSpec& spec,
+                     bool gradient) {
   const auto d = static_cast<double>(shape.d);
+  // Particles projected, and back.
+  const auto projections = static_cast<double>((gradient ? 2 : 1) * shape.n + shape.m);
   const auto p = static_cast<double>(SliceCount(spec, shape.d));
   const double products =
       2 * projections * d * p / (TiledProducts::Serves(shape.d) ? kSlicedTileFlops : kProductFlops);
-  const double ranks = static_cast<double>(shape.n + shape.m) * p * kSortedPointSeconds;
+  const double ranks =
+      static_cast<double>(shape.n + shape.m) * p *
+      (exponent == 1 ? kSortedPointSeconds : (gradient ? 2 : 1) * kPowerPointSeconds);
   // Orthonormal rows take 4 flops in double a pair of rows and coordinate, at half the speed.
   const auto rows = static_cast<double>(MaxBlockRows(spec, shape.d));
   const double draws = spec.kind == DirectionKind::kOrthogonal
@@ -58,9 +64,8 @@ int64_t Chunks(const ThreadPool& pool, double thread_seconds) {
 WorkEstimate EstimateWork(const ThreadPool& pool, const ProblemShape& shape,
                           const EnergyDistanceSpec& spec) {
   const bool exact = spec.method == Method::kExact;
-  const double seconds =
-      exact ? ExactSeconds(shape, false)
-            : SlicedSeconds(shape, spec.directions, static_cast<double>(shape.n + shape.m));
+  const double seconds = exact ? ExactSeconds(shape, false)
+                               : SlicedSeconds(shape, spec.exponent, spec.directions, false);
   return {.scratch_bytes = exact ? ExactEnergyDistance::Bytes(pool, shape)
                                  : SlicedEnergyDistance::Bytes(pool, shape, spec),
           .seconds = seconds / Threads(pool),
@@ -70,9 +75,8 @@ WorkEstimate EstimateWork(const ThreadPool& pool, const ProblemShape& shape,
 WorkEstimate EstimateWork(const ThreadPool& pool, const ProblemShape& shape,
                           const GradientSpec& spec) {
   const bool exact = spec.method == Method::kExact;
-  const double seconds =
-      exact ? ExactSeconds(shape, true)
-            : SlicedSeconds(shape, spec.directions, static_cast<double>(2 * shape.n + shape.m));
+  const double seconds = exact ? ExactSeconds(shape, true)
+                               : SlicedSeconds(shape, spec.exponent, spec.directions, true);
   return {.scratch_bytes =
               exact ? ExactGradient::Bytes(pool, shape) : SlicedGradient::Bytes(pool, shape, spec),
           .seconds = seconds / Threads(pool),
@@ -80,9 +84,8 @@ WorkEstimate EstimateWork(const ThreadPool& pool, const ProblemShape& shape,
 }
 
 WorkEstimate EstimateWork(const ThreadPool& pool, const ProblemShape& shape, const FlowSpec& spec) {
-  const double seconds =
-      SlicedSeconds(shape, spec.directions, static_cast<double>(2 * shape.n + shape.m)) +
-      2 * CopySeconds(shape.n * shape.d);
+  const double seconds = SlicedSeconds(shape, spec.exponent, spec.directions, true) +
+                         2 * CopySeconds(shape.n * shape.d);
   return {.scratch_bytes = CpuFlowStepper::Bytes(pool, shape, spec),
           .seconds = seconds / Threads(pool),
           .chunks = Chunks(pool, seconds)};

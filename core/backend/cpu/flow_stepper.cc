@@ -26,7 +26,7 @@ CpuFlowStepper::CpuFlowStepper(ThreadPool& pool, const DeviceEnsemble& start,
       spec_(spec),
       origin_(static_cast<size_t>(shape_.d)),
       frozen_(static_cast<size_t>(shape_.d)),
-      pass_(pool, shape_, spec.directions, kFlow),
+      pass_(pool, shape_, spec.exponent, spec.directions, kFlow),
       target_plan_(pool),
       plan_(pool),
       particles_(PaddedRows(shape_.n) * shape_.d),
@@ -47,7 +47,7 @@ CpuFlowStepper::CpuFlowStepper(ThreadPool& pool, const DeviceEnsemble& start,
 }
 
 int64_t CpuFlowStepper::Bytes(const ThreadPool& pool, ProblemShape shape, const FlowSpec& spec) {
-  return SlicedPass::Bytes(pool, shape, spec.directions, kFlow) +
+  return SlicedPass::Bytes(pool, shape, spec.exponent, spec.directions, kFlow) +
          2 * Buffer::Bytes(PaddedRows(shape.n) * shape.d) + shape.d * 5 + PanelCount(shape.n) * 8;
 }
 
@@ -99,7 +99,8 @@ void CpuFlowStepper::Update(int64_t panel) {
   float* gradient = pass_.gradient_panel(panel);  // becomes the new velocity
   float* next = pass_.particle_panel(panel);      // becomes the new particles
   const auto n = static_cast<double>(shape_.n);
-  const double speed_scale = SlicingConstant(shape_.d, 1) / static_cast<double>(pass_.slices());
+  const double speed_scale =
+      SlicingConstant(shape_.d, spec_.exponent) / static_cast<double>(pass_.slices());
   const auto scale = static_cast<float>(speed_scale / n);
   const auto momentum = static_cast<float>(spec_.momentum);
   const auto stride = static_cast<float>(spec_.step_size * n);
@@ -127,7 +128,7 @@ void CpuFlowStepper::Update(int64_t panel) {
 }
 
 void CpuFlowStepper::Measure() {
-  const double c = SlicingConstant(shape_.d, 1);
+  const double c = SlicingConstant(shape_.d, spec_.exponent);
   const SliceMean e = pass_.Average([](const SliceValue& v) { return v.energy_distance; });
   double speed = 0;
   for (const double panel : panel_speed_) speed += panel;

@@ -30,7 +30,7 @@ SlicedEnergyDistance::SlicedEnergyDistance(ThreadPool& pool,
       y_(std::move(y)),
       spec_(spec),
       step_(spec.round),
-      pass_(pool, ShapeOf(*x_, *y_), spec.directions, kValues),
+      pass_(pool, ShapeOf(*x_, *y_), spec.exponent, spec.directions, kValues),
       plan_(pool) {
   pass_.PlanTarget(plan_, RowsOf(*y_));
   pass_.PlanParticles(plan_, RowsOf(*x_));
@@ -40,7 +40,7 @@ SlicedEnergyDistance::SlicedEnergyDistance(ThreadPool& pool,
 
 int64_t SlicedEnergyDistance::Bytes(const ThreadPool& pool, ProblemShape shape,
                                     const EnergyDistanceSpec& spec) {
-  return SlicedPass::Bytes(pool, shape, spec.directions, kValues);
+  return SlicedPass::Bytes(pool, shape, spec.exponent, spec.directions, kValues);
 }
 
 absl::StatusOr<RunResult> SlicedEnergyDistance::Run(Budget& budget, std::stop_token stop) {
@@ -53,7 +53,7 @@ void SlicedEnergyDistance::Summarize() {
   const bool unbiased = spec_.estimator == Estimator::kU;
   const double x_weight = unbiased ? 2 / (n - 1) : 0;
   const double y_weight = unbiased ? 2 / (m - 1) : 0;
-  const double c = SlicingConstant(x_->dim(), 1);
+  const double c = SlicingConstant(x_->dim(), spec_.exponent);
   const SliceMean e = pass_.Average([&](const SliceValue& v) {
     return v.energy_distance - x_weight * v.x_spread - y_weight * v.y_spread;
   });
@@ -68,8 +68,9 @@ SlicedGradient::SlicedGradient(ThreadPool& pool, std::shared_ptr<const DeviceEns
     : x_(std::move(x)),
       y_(std::move(y)),
       shape_(ShapeOf(*x_, *y_)),
+      exponent_(spec.exponent),
       directions_(spec.directions),
-      pass_(pool, shape_, spec.directions, kGradient),
+      pass_(pool, shape_, spec.exponent, spec.directions, kGradient),
       plan_(pool),
       rows_(Matrix::Uninitialized(shape_.n, shape_.d)),
       panel_sums_(static_cast<size_t>(PanelCount(shape_.n))) {
@@ -84,8 +85,8 @@ SlicedGradient::SlicedGradient(ThreadPool& pool, std::shared_ptr<const DeviceEns
 
 int64_t SlicedGradient::Bytes(const ThreadPool& pool, ProblemShape shape,
                               const GradientSpec& spec) {
-  return SlicedPass::Bytes(pool, shape, spec.directions, kGradient) + shape.n * shape.d * 4 +
-         PanelCount(shape.n) * 16;
+  return SlicedPass::Bytes(pool, shape, spec.exponent, spec.directions, kGradient) +
+         shape.n * shape.d * 4 + PanelCount(shape.n) * 16;
 }
 
 absl::StatusOr<RunResult> SlicedGradient::Run(Budget& budget, std::stop_token stop) {
@@ -101,7 +102,7 @@ void SlicedGradient::Finish(int64_t panel) {
   panel_sums_[static_cast<size_t>(panel)] = {
       .block_squares = block_squares,
       .total_square = PanelSquares(pass_.gradient_panel(panel), rows, shape_.d)};
-  const double scale = SlicingConstant(shape_.d, 1) /
+  const double scale = SlicingConstant(shape_.d, exponent_) /
                        (static_cast<double>(pass_.slices()) * static_cast<double>(shape_.n));
   UnpackPanel(pass_.gradient_panel(panel), rows, shape_.d, static_cast<float>(scale),
               rows_.row(first));
@@ -113,7 +114,7 @@ void SlicedGradient::Summarize() {
     all.block_squares += panel.block_squares;
     all.total_square += panel.total_square;
   }
-  const double c = SlicingConstant(shape_.d, 1);
+  const double c = SlicingConstant(shape_.d, exponent_);
   const double root_n = std::sqrt(static_cast<double>(shape_.n));
   const std::optional<double> error =
       MeanVectorError(all.block_squares, all.total_square, directions_, shape_.d);

@@ -1,4 +1,4 @@
-// Sliced energy distance and gradient at r = 1 as pausable operations.
+// Sliced energy distance and gradient as pausable operations.
 //
 // Thread safety: an operation belongs to one thread at a time. Each owns its scratch and keeps its
 // operands alive. Constructors allocate and may throw std::bad_alloc; nothing else throws.
@@ -61,6 +61,7 @@ class SlicedGradient final : public GradientOperation {
 
   const std::shared_ptr<const DeviceEnsemble> x_, y_;
   const ProblemShape shape_;
+  const double exponent_;
   const DirectionSpec directions_;
   const int64_t step_ = 0;
   const bool measure_ = false;

@@ -72,8 +72,8 @@ SlicedPass::Layout::Layout(ProblemShape shape, const DirectionSpec& spec, bool s
   direction_rows = std::max(direction_rows, max_chunk);
 }
 
-SlicedPass::SlicedPass(ThreadPool& pool, ProblemShape shape, const DirectionSpec& directions,
-                       SlicedNeeds needs)
+SlicedPass::SlicedPass(ThreadPool& pool, ProblemShape shape, double exponent,
+                       const DirectionSpec& directions, SlicedNeeds needs)
     : pool_(pool),
       shape_(shape),
       spec_(directions),
@@ -95,7 +95,14 @@ SlicedPass::SlicedPass(ThreadPool& pool, ProblemShape shape, const DirectionSpec
       if (layout_.pieces) block_sum_ = Buffer(PaddedRows(shape.n) * shape.d);
     }
   }
-  for (int w = 0; w < workers; ++w) scratch_.emplace_back(shape.n, shape.m, needs.values);
+  if (exponent != 1) power_.emplace(exponent);
+  for (int w = 0; w < workers; ++w) {
+    if (power_) {
+      power_scratch_.emplace_back(shape.n, shape.m);
+    } else {
+      scratch_.emplace_back(shape.n, shape.m, needs.values);
+    }
+  }
   if (needs.values) {
     values_.resize(static_cast<size_t>(slices_));
     averaged_.resize(values_.size());
@@ -110,7 +117,7 @@ bool SlicedPass::DrawsAtOnce(const Layout& layout, const ThreadPool& pool) {
   return layout.max_blocks >= 4 * pool.threads();
 }
 
-int64_t SlicedPass::Bytes(const ThreadPool& pool, ProblemShape shape,
+int64_t SlicedPass::Bytes(const ThreadPool& pool, ProblemShape shape, double exponent,
                           const DirectionSpec& directions, SlicedNeeds needs) {
   const Layout layout(shape, directions, SumsBlocks(directions, needs));
   const int64_t x_floats = PaddedRows(shape.n) * shape.d;
@@ -124,7 +131,8 @@ int64_t SlicedPass::Bytes(const ThreadPool& pool, ProblemShape shape,
     bytes += shape.n * 8 + pool.threads() * Buffer::Bytes(shape.d * kPanelRows);
     if (layout.pieces && directions.kind != DirectionKind::kIid) bytes += Buffer::Bytes(x_floats);
   }
-  bytes += pool.threads() * SliceScratch::Bytes(shape.n, shape.m, needs.values);
+  bytes += pool.threads() * (exponent != 1 ? PowerScratch::Bytes(shape.n, shape.m)
+                                           : SliceScratch::Bytes(shape.n, shape.m, needs.values));
   if (needs.values) bytes += layout.slices * static_cast<int64_t>(sizeof(SliceValue) + 8);
   bytes += (DrawsAtOnce(layout, pool) ? pool.threads() : 1) *
            DirectionScratch::Bytes(directions, shape.d);
@@ -177,7 +185,9 @@ void SlicedPass::PlanSlices(TilePlan& plan, const int64_t* step, const bool* mea
                               y_projections_.data(), worker);
                     }
                   });
-    plan.AddPhase(chunk.count, static_cast<double>(shape_.n + shape_.m) * kSecondsPerSortedPoint,
+    plan.AddPhase(chunk.count,
+                  static_cast<double>(shape_.n + shape_.m) *
+                      (power_ ? kSecondsPerPowerPoint : kSecondsPerSortedPoint),
                   [this, &chunk, measure](int64_t slice, int worker) {
                     Rank(chunk, slice, worker, *measure);
                   });
@@ -228,8 +238,17 @@ void SlicedPass::Project(const Chunk& chunk, const float* panels, int64_t rows, 
 void SlicedPass::Rank(const Chunk& chunk, int64_t slice, int worker, bool measure) {
   float* x = x_projections_.data() + slice * PaddedRows(shape_.n);
   const float* y = y_projections_.data() + slice * PaddedRows(shape_.m);
-  SliceScratch& scratch = scratch_[static_cast<size_t>(worker)];
   SliceValue* value = measure ? &values_[static_cast<size_t>(chunk.first + slice)] : nullptr;
+  if (power_) {
+    PowerScratch& scratch = power_scratch_[static_cast<size_t>(worker)];
+    if (needs_.gradient) {
+      power_->Velocities(x, shape_.n, y, shape_.m, scratch, value);
+    } else {
+      *value = power_->Measure(x, shape_.n, y, shape_.m, scratch);
+    }
+    return;
+  }
+  SliceScratch& scratch = scratch_[static_cast<size_t>(worker)];
   if (needs_.gradient) {
     SliceVelocities(x, shape_.n, y, shape_.m, scratch, value);
   } else {

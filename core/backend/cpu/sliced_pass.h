@@ -2,9 +2,9 @@
 // share.
 //
 // Per slice chunk: draw directions, project particles and targets (slice_products.h), rank every
-// slice (ranks.h), and carry the velocities back. Chunks of slices are whole direction blocks where
-// these are small, and equal pieces of one block where it is large; they follow from the shape
-// alone.
+// slice (ranks.h; power_slices.h where r != 1), and carry the velocities back. Chunks of slices are
+// whole direction blocks where these are small, and equal pieces of one block where it is large;
+// they follow from the shape alone.
 //
 // Thread safety: none; a pass belongs to its operation. Its tiles run on several threads.
 #pragma once
@@ -13,11 +13,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "core/backend/backend.h"
 #include "core/backend/cpu/packed_pair.h"
 #include "core/backend/cpu/panels.h"
+#include "core/backend/cpu/power_slices.h"
 #include "core/backend/cpu/ranks.h"
 #include "core/backend/cpu/slice_products.h"
 #include "core/backend/cpu/tile_plan.h"
@@ -37,10 +39,10 @@ struct SlicedNeeds {
 class SlicedPass {
  public:
   // Allocates all scratch; throws std::bad_alloc.
-  SlicedPass(ThreadPool& pool, ProblemShape shape, const DirectionSpec& directions,
+  SlicedPass(ThreadPool& pool, ProblemShape shape, double exponent, const DirectionSpec& directions,
              SlicedNeeds needs);
-  static int64_t Bytes(const ThreadPool& pool, ProblemShape shape, const DirectionSpec& directions,
-                       SlicedNeeds needs);
+  static int64_t Bytes(const ThreadPool& pool, ProblemShape shape, double exponent,
+                       const DirectionSpec& directions, SlicedNeeds needs);
 
   // Plans: the target's centre and panels; then the particles' panels (n, d) row-major; then all
   // slices. `y` and `x` must outlive the plan's run; `step` and `measure` are read when slices run.
@@ -136,11 +138,13 @@ class SlicedPass {
   std::vector<DirectionScratch> direction_scratch_;  // one, or one per worker for many blocks
   Buffer directions_;                                // row-major
   std::unique_ptr<SliceProducts> products_;
-  Buffer x_projections_, y_projections_;  // (slices of a chunk, padded rows)
-  std::vector<Buffer> block_panels_;      // per worker
-  std::vector<SliceScratch> scratch_;     // per worker
-  std::vector<SliceValue> values_;        // (slices)
-  std::vector<double> averaged_;          // (slices)
+  Buffer x_projections_, y_projections_;     // (slices of a chunk, padded rows)
+  std::vector<Buffer> block_panels_;         // per worker
+  std::vector<SliceScratch> scratch_;        // per worker, where r = 1
+  std::optional<PowerSlices> power_;         // where r != 1
+  std::vector<PowerScratch> power_scratch_;  // per worker, where r != 1
+  std::vector<SliceValue> values_;           // (slices)
+  std::vector<double> averaged_;             // (slices)
 };
 
 }  // namespace riesz::cpu

@@ -23,6 +23,7 @@ inline constexpr double kChunkSeconds = 0.016;
 inline constexpr double kFlopsPerSecond = 80e9;  // in products
 inline constexpr double kBytesPerSecond = 4e9;   // in copies and packing
 inline constexpr double kSecondsPerSortedPoint = 7e-9;
+inline constexpr double kSecondsPerPowerPoint = 60e-9;  // likewise where r != 1
 
 // Seconds of one thread to read and write so many floats once.
 inline double CopySeconds(int64_t floats) {

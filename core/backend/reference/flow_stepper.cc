@@ -22,7 +22,8 @@ ReferenceFlowStepper::ReferenceFlowStepper(const Particles& start, Particles tar
       velocity_(start->count(), start->dim()),
       next_particles_(start->count(), start->dim()),
       next_velocity_(start->count(), start->dim()),
-      pass_(particles_.view(), target_->view(), spec.directions, kStepNeeds, spec.frozen) {}
+      pass_(particles_.view(), target_->view(), spec.exponent, spec.directions, kStepNeeds,
+            spec.frozen) {}
 
 int64_t ReferenceFlowStepper::Bytes(ProblemShape shape, const FlowSpec& spec) {
   return 16 * shape.n * shape.d + SlicedPass::Bytes(shape, spec.directions, kStepNeeds);

@@ -44,7 +44,7 @@ SlicedEnergyDistance::SlicedEnergyDistance(Particles x, Particles y, const Energ
     : x_(std::move(x)),
       y_(std::move(y)),
       spec_(spec),
-      pass_(x_->view(), y_->view(), spec.directions, {.values = true}) {
+      pass_(x_->view(), y_->view(), spec.exponent, spec.directions, {.values = true}) {
   pass_.Begin(spec.round);
 }
 
@@ -93,7 +93,7 @@ SlicedGradient::SlicedGradient(Particles x, Particles y, const GradientSpec& spe
     : x_(std::move(x)),
       y_(std::move(y)),
       spec_(spec),
-      pass_(x_->view(), y_->view(), spec.directions, {.gradient = true}),
+      pass_(x_->view(), y_->view(), spec.exponent, spec.directions, {.gradient = true}),
       rows_(x_->count(), x_->dim()) {
   pass_.Begin(0);
 }

@@ -70,8 +70,11 @@ double PairSeconds(double pairs, int64_t dim) {
   return pairs * (kSecondsPerCoordinate * static_cast<double>(dim) + 2e-8);
 }
 
-double SliceSeconds(const ProblemShape& shape, const DirectionSpec& spec) {
+double SliceSeconds(const ProblemShape& shape, double exponent, const DirectionSpec& spec) {
   const auto points = static_cast<double>(shape.n + shape.m);
+  if (exponent != 1) {
+    return static_cast<double>(SliceCount(spec, shape.d)) * PairSeconds(points * points, 1);
+  }
   return static_cast<double>(SliceCount(spec, shape.d)) * points *
          (kSecondsPerCoordinate * static_cast<double>(shape.d) + kSecondsPerSortedPoint);
 }
@@ -143,7 +146,7 @@ class ReferenceBackend final : public Backend {
     if (spec.method == Method::kSliced) {
       return {.scratch_bytes =
                   SlicedPass::Bytes(shape, spec.directions, {.values = true}) + kObjectBytes,
-              .seconds = SliceSeconds(shape, spec.directions),
+              .seconds = SliceSeconds(shape, spec.exponent, spec.directions),
               .chunks = SliceCount(spec.directions, shape.d)};
     }
     const auto n = static_cast<double>(shape.n), m = static_cast<double>(shape.m);
@@ -157,7 +160,7 @@ class ReferenceBackend final : public Backend {
     if (spec.method == Method::kSliced) {
       return {.scratch_bytes = SlicedPass::Bytes(shape, spec.directions, {.gradient = true}) +
                                result_bytes + kObjectBytes,
-              .seconds = SliceSeconds(shape, spec.directions),
+              .seconds = SliceSeconds(shape, spec.exponent, spec.directions),
               .chunks = SliceCount(spec.directions, shape.d)};
     }
     const auto n = static_cast<double>(shape.n), m = static_cast<double>(shape.m);
@@ -168,7 +171,7 @@ class ReferenceBackend final : public Backend {
 
   WorkEstimate Estimate(const ProblemShape& shape, const FlowSpec& spec) const override {
     return {.scratch_bytes = ReferenceFlowStepper::Bytes(shape, spec) + kObjectBytes,
-            .seconds = SliceSeconds(shape, spec.directions),
+            .seconds = SliceSeconds(shape, spec.exponent, spec.directions),
             .chunks = SliceCount(spec.directions, shape.d)};
   }
 

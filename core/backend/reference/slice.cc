@@ -1,6 +1,7 @@
 #include "core/backend/reference/slice.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace riesz::reference {
 namespace {
@@ -19,6 +20,22 @@ double Spread(const std::vector<double>& sorted) {
     sum += f * (1 - f) * (sorted[i] - sorted[i - 1]);
   }
   return sum;
+}
+
+double MeanPower(const std::vector<double>& a, const std::vector<double>& b, double exponent) {
+  double sum = 0;
+  for (const double s : a) {
+    for (const double t : b) sum += std::pow(std::abs(s - t), exponent);
+  }
+  return sum / (static_cast<double>(a.size()) * static_cast<double>(b.size()));
+}
+
+double MeanSlope(double at, const std::vector<double>& others, double exponent) {
+  double sum = 0;
+  for (const double t : others) {
+    if (t != at) sum += std::copysign(std::pow(std::abs(at - t), exponent - 1), at - t);
+  }
+  return exponent * sum / static_cast<double>(others.size());
 }
 
 }  // namespace
@@ -67,6 +84,22 @@ std::vector<double> Velocities(const std::vector<double>& x, std::vector<double>
     h.push_back(static_cast<double>(toward_y) / static_cast<double>(m) -
                 static_cast<double>(toward_x) / static_cast<double>(n));
   }
+  return h;
+}
+
+SliceIntegrals IntegratePower(const std::vector<double>& x, const std::vector<double>& y,
+                              double exponent) {
+  const double within_x = MeanPower(x, x, exponent), within_y = MeanPower(y, y, exponent);
+  return {.energy_distance = 2 * MeanPower(x, y, exponent) - within_x - within_y,
+          .x_spread = within_x / 2,
+          .y_spread = within_y / 2};
+}
+
+std::vector<double> PowerVelocities(const std::vector<double>& x, const std::vector<double>& y,
+                                    double exponent) {
+  std::vector<double> h;
+  h.reserve(x.size());
+  for (const double t : x) h.push_back(MeanSlope(t, y, exponent) - MeanSlope(t, x, exponent));
   return h;
 }
 

@@ -8,10 +8,11 @@
 
 namespace riesz::reference {
 
-SlicedPass::SlicedPass(MatrixView x, MatrixView y, const DirectionSpec& spec, PassNeeds needs,
-                       const std::vector<CoordinateRange>& frozen)
+SlicedPass::SlicedPass(MatrixView x, MatrixView y, double exponent, const DirectionSpec& spec,
+                       PassNeeds needs, const std::vector<CoordinateRange>& frozen)
     : x_(x),
       y_(y),
+      exponent_(exponent),
       spec_(spec),
       needs_(needs),
       moves_(static_cast<size_t>(x.cols), true),
@@ -59,14 +60,14 @@ void SlicedPass::RunSlice(int64_t slice) {
   const std::vector<double> x = Project(x_, direction);
   const std::vector<double> y = Project(y_, direction);
   if (needs_.values) {
-    const SliceIntegrals s = Integrate(x, y);
+    const SliceIntegrals s = exponent_ == 1 ? Integrate(x, y) : IntegratePower(x, y, exponent_);
     v_values_[static_cast<size_t>(slice)] = s.energy_distance;
     u_values_[static_cast<size_t>(slice)] = s.energy_distance -
                                             2 * s.x_spread / static_cast<double>(x_.rows - 1) -
                                             2 * s.y_spread / static_cast<double>(y_.rows - 1);
   }
   if (!needs_.gradient) return;
-  AddToGradient(direction, Velocities(x, y));
+  AddToGradient(direction, exponent_ == 1 ? Velocities(x, y) : PowerVelocities(x, y, exponent_));
   if (spec_.kind == DirectionKind::kIid) {
     EndBlock(1);
   } else if (slice + 1 == block_.first + block_.count) {
@@ -95,7 +96,7 @@ void SlicedPass::EndBlock(int64_t block_slices) {
 }
 
 void SlicedPass::Finish() {
-  const double scale = SlicingConstant(x_.cols, 1) / static_cast<double>(slices());
+  const double scale = SlicingConstant(x_.cols, exponent_) / static_cast<double>(slices());
   for (double& sum : sums_) {
     total_square_ += sum * sum;
     sum *= scale;
@@ -105,14 +106,14 @@ void SlicedPass::Finish() {
 SliceMean SlicedPass::EnergyDistance(Estimator estimator) const {
   SliceMean result =
       AverageSlices(estimator == Estimator::kV ? v_values_ : u_values_, spec_, x_.cols);
-  const double c = SlicingConstant(x_.cols, 1);
+  const double c = SlicingConstant(x_.cols, exponent_);
   result.mean *= c;
   if (result.standard_error) *result.standard_error *= c;
   return result;
 }
 
 SliceMean SlicedPass::RmsVelocity() const {
-  const double c = SlicingConstant(x_.cols, 1);
+  const double c = SlicingConstant(x_.cols, exponent_);
   const double root_n = std::sqrt(static_cast<double>(x_.rows));
   SliceMean result;
   result.mean = c * std::sqrt(total_square_) / static_cast<double>(slices()) / root_n;

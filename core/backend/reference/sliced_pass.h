@@ -22,8 +22,8 @@ struct PassNeeds {
 class SlicedPass {
  public:
   // The gradient's `frozen` coordinates are 0, and count for nothing in speed and error.
-  SlicedPass(MatrixView x, MatrixView y, const DirectionSpec& spec, PassNeeds needs,
-             const std::vector<CoordinateRange>& frozen = {});
+  SlicedPass(MatrixView x, MatrixView y, double exponent, const DirectionSpec& spec,
+             PassNeeds needs, const std::vector<CoordinateRange>& frozen = {});
   static int64_t Bytes(ProblemShape shape, const DirectionSpec& spec, PassNeeds needs);
 
   int64_t slices() const { return SliceCount(spec_, x_.cols); }
@@ -32,7 +32,7 @@ class SlicedPass {
   // Slices in order, 0 .. slices() - 1.
   void RunSlice(int64_t slice);
 
-  // After the last slice. Mean over slices times c_{d,1}: the energy distance.
+  // After the last slice. Mean over slices times c_{d,r}: the energy distance.
   SliceMean EnergyDistance(Estimator estimator) const;
   // n g_i = (c / P) sum_p h_ip xi_p, (n, d) row-major.
   const std::vector<double>& velocity() const { return sums_; }
@@ -45,6 +45,7 @@ class SlicedPass {
   void Finish();
 
   const MatrixView x_, y_;
+  const double exponent_;
   const DirectionSpec spec_;
   const PassNeeds needs_;
   std::vector<bool> moves_;  // (d)
