@@ -70,8 +70,8 @@ absl::Status CheckDataType(v1::DataType type) {
 }
 
 // Absent exponents are 1; the range is the engine's to check, with the method.
-absl::StatusOr<double> ExponentFrom(double exponent) {
-  RIESZ_RETURN_IF_ERROR(CheckFinite("exponent", exponent));
+absl::StatusOr<double> ExponentFrom(double exponent, std::string_view field = "exponent") {
+  RIESZ_RETURN_IF_ERROR(CheckFinite(field, exponent));
   return exponent == 0 ? 1.0 : exponent;
 }
 
@@ -343,6 +343,7 @@ absl::StatusOr<FlowParametersRequest> FromProto(const v1::FlowParameters& parame
   RIESZ_RETURN_IF_ERROR(CheckFinite("flow.momentum", parameters.momentum()));
   if (parameters.step_size() != 0) out.step_size = parameters.step_size();
   out.momentum = parameters.momentum();
+  RIESZ_ASSIGN_OR_RETURN(out.exponent, ExponentFrom(parameters.exponent(), "flow.exponent"));
   RIESZ_ASSIGN_OR_RETURN(out.directions, FromProto(parameters.directions(), "flow.directions"));
   for (const v1::CoordinateRange& range : parameters.frozen()) {
     out.frozen.push_back({range.begin(), range.end()});

@@ -1,5 +1,7 @@
 #include <chrono>
+#include <utility>
 
+#include "core/notes.h"
 #include "core/wasserstein_bound.h"
 #include "server/convert.h"
 
@@ -137,6 +139,7 @@ void ToProto(const GradientReply& reply, v1::GradientSummary* out) {
     out->set_slices(static_cast<int32_t>(reply.summary.slices));
     out->set_blocks(static_cast<int32_t>(reply.summary.blocks));
   }
+  for (std::string& note : NotesOn(reply.spec, reply.x.dim)) out->add_notes(std::move(note));
   ToProto(reply.x, out->mutable_x());
   ToProto(reply.y, out->mutable_y());
   if (reply.kept) ToProto(*reply.kept, out->mutable_ensemble());
@@ -160,6 +163,8 @@ void ToProto(const FlowInfo& info, v1::Flow* out) {
     frozen->set_end(range.end);
   }
   parameters->set_measure_every(info.measure_every);
+  parameters->set_exponent(info.spec.exponent);
+  for (std::string& note : NotesOn(info.spec, info.dim)) out->add_notes(std::move(note));
   out->set_start(info.start);
   out->set_target(info.target);
   out->set_count(info.count);

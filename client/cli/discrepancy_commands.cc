@@ -163,6 +163,7 @@ absl::Status RunGradient(Session& session, const GradientOptions& options) {
   session.output().Answer(
       summary, absl::StrCat("rms velocity |n grad D^2| ", FormatNumber(summary.rms_velocity()),
                             " (", HowText(summary), ")\n", FormatFields(fields)));
+  for (const std::string& note : summary.notes()) session.output().Note(note);
   return absl::OkStatus();
 }
 

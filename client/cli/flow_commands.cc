@@ -17,22 +17,24 @@ namespace riesz::cli {
 namespace {
 
 struct ParameterOptions {
-  std::optional<double> step_size, momentum;
+  std::optional<double> step_size, momentum, exponent;
   std::optional<int64_t> measure_every;
   std::vector<std::string> freeze;
   DirectionOptions directions;
 
   bool given() const {
-    return step_size || momentum || measure_every || !freeze.empty() || directions.given() ||
-           directions.seed;
+    return step_size || momentum || exponent || measure_every || !freeze.empty() ||
+           directions.given() || directions.seed;
   }
 
-  // What was given overwrites what is there. On the wire 0 stands for the default of step_size and
-  // measure_every; on a command line it is a mistake.
+  // What was given overwrites what is there. On the wire 0 stands for the default of step_size,
+  // exponent and measure_every; on a command line it is a mistake.
   absl::Status Fill(v1::FlowParameters* parameters) const {
     if (step_size == 0) return InvalidField("flow.step_size", "in (0, 10]", "0");
     if (step_size) parameters->set_step_size(*step_size);
     if (momentum) parameters->set_momentum(*momentum);
+    if (exponent == 0) return InvalidField("flow.exponent", "in (0.5, 2)", "0");
+    if (exponent) parameters->set_exponent(*exponent);
     if (measure_every == 0) return InvalidField("flow.measure_every", "in [1, 1000000]", "0");
     if (measure_every) parameters->set_measure_every(*measure_every);
     if (!freeze.empty()) parameters->clear_frozen();
@@ -46,6 +48,7 @@ struct ParameterOptions {
 void DeclareParameters(CLI::App& sub, ParameterOptions& options) {
   sub.add_option("--step-size", options.step_size, "tau, in (0, 10]; default 1");
   sub.add_option("--momentum", options.momentum, "m, in [0, 1); default 0");
+  sub.add_option("--exponent", options.exponent, "r of the kernel, in (0.5, 2); default 1");
   DeclareDirections(sub, options.directions, "500");
   sub.add_option("--freeze", options.freeze, "BEGIN:END, coordinates that never move; repeatable")
       ->allow_extra_args(false);
@@ -85,6 +88,7 @@ absl::Status RunCreate(Session& session, const CreateFlowOptions& options) {
   RIESZ_ASSIGN_OR_RETURN(Client * client, session.client());
   RIESZ_ASSIGN_OR_RETURN(const v1::CreateFlowResponse response, client->CreateFlow(request));
   session.output().Answer(response, FlowLine(response.flow()));
+  for (const std::string& note : response.flow().notes()) session.output().Note(note);
   return absl::OkStatus();
 }
 
@@ -169,6 +173,7 @@ absl::Status RunFork(Session& session, const ForkOptions& options) {
   }
   RIESZ_ASSIGN_OR_RETURN(const v1::ForkFlowResponse response, client->ForkFlow(request));
   session.output().Answer(response, FlowLine(response.flow()));
+  for (const std::string& note : response.flow().notes()) session.output().Note(note);
   return absl::OkStatus();
 }
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "client/cli/directions.h"
 #include "client/cli/ensemble_text.h"
@@ -68,6 +69,7 @@ std::string FlowText(const v1::Flow& flow) {
       {"target", absl::StrCat("ensemble ", flow.target())},
       {"step size", FormatNumber(parameters.step_size())},
       {"momentum", FormatNumber(parameters.momentum())},
+      {"exponent", FormatNumber(parameters.exponent())},
       {"directions",
        DirectionsText(parameters.directions(), parameters.directions().count()) + ", each step"},
       {"frozen", FrozenText(parameters)},
@@ -75,6 +77,7 @@ std::string FlowText(const v1::Flow& flow) {
       {"size",
        absl::StrCat(FormatBytes(static_cast<double>(flow.size_bytes())), " on ", flow.device())},
       {"fingerprint", flow.determinism_fingerprint()},
+      {"notes", absl::StrJoin(flow.notes(), "; ")},
       {"created", FormatTime(flow.create_time().seconds())},
       {"updated", FormatTime(flow.update_time().seconds())},
   });

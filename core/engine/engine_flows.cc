@@ -15,6 +15,7 @@ constexpr int64_t kMaxStep = int64_t{1} << 40;
 FlowParametersRequest ParametersOf(const FlowInfo& info) {
   return {.step_size = info.spec.step_size,
           .momentum = info.spec.momentum,
+          .exponent = info.spec.exponent,
           .directions = {.kind = info.spec.directions.kind,
                          .count = info.spec.directions.count,
                          .seed = info.spec.directions.seed},

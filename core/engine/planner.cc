@@ -99,6 +99,7 @@ absl::StatusOr<FlowSpec> PlanFlow(const FlowParametersRequest& request, const Re
   FlowSpec spec;
   spec.step_size = request.step_size;
   spec.momentum = request.momentum;
+  spec.exponent = request.exponent;
   spec.frozen = request.frozen;
   RIESZ_ASSIGN_OR_RETURN(spec.directions, PlanDirections(request.directions, start.dim,
                                                          kDefaultFlowSlices, "flow.directions"));

@@ -185,7 +185,7 @@ struct GradientReply {
 enum class FlowPhase { kReady, kQueued, kRunning, kFailed };
 
 struct FlowParametersRequest {
-  double step_size = 1, momentum = 0;
+  double step_size = 1, momentum = 0, exponent = 1;
   DirectionRequest directions;
   std::vector<CoordinateRange> frozen;
   int64_t measure_every = 10;

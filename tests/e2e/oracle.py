@@ -27,11 +27,11 @@ def gradient(x, y, exponent=1.0):
     return pull(y) / (n * m) - pull(x) / (n * n)
 
 
-def flow(x, y, steps, step_size, momentum):
+def flow(x, y, steps, step_size, momentum, exponent=1.0):
     """Particles after the flow along exact gradients (in one dimension: along any slicing)."""
     x = x.astype(numpy.float64)
     velocity = numpy.zeros_like(x)
     for _ in range(steps):
-        velocity = gradient(x, y) + momentum * velocity
+        velocity = gradient(x, y, exponent) + momentum * velocity
         x = x - step_size * len(x) * velocity
     return x

@@ -100,6 +100,22 @@ class Distance(ServiceTest):
             self.assertNotEqual(failed.returncode, 0)
             self.assertIn(word, failed.stderr)
 
+    def test_sliced_values_of_every_exponent_lie_within_their_stated_error(self):
+        for exponent in (0.3, 0.75, 1.5, 1.9):
+            reply = self.riesz_json("distance", "a", "b", "--method", "sliced", "--exponent",
+                                    exponent, "--slices", 4096, "--seed", 7)
+            exact = oracle.energy_distance(self.a, self.b, exponent)
+            error = reply["slicing_standard_error"]
+            self.assertLess(error, 0.05 * exact)
+            self.assertLess(abs(reply["energy_distance"] - exact), 5 * error)  # as above
+            self.assertEqual(reply["exponent"], exponent)
+
+    def test_sliced_gradients_say_when_their_error_is_unreliable(self):
+        command = ("gradient", "a", "b", "--slices", 32, "--seed", 7, "--out", "r.npy", "--exponent")
+        self.assertEqual(self.riesz_json(*command, 1.5)["notes"], [])
+        self.assertIn("0.75", self.riesz_json(*command, 0.6)["notes"][0])
+        self.assertIn("unreliable", self.run_riesz(*command, 0.6).stderr)
+
     def test_same_seed_gives_the_same_number(self):
         command = ("distance", "a", "b", "--method", "sliced", "--slices", 100, "--seed", 3)
         self.assertEqual(self.riesz_json(*command)["energy_distance"],

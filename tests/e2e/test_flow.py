@@ -36,12 +36,14 @@ class Flow(ServiceTest):
         for name, content in [("lx", x), ("ly", y)]:
             numpy.save(self.folder / f"{name}.npy", content)
             self.riesz("ensemble", "put", name, f"{name}.npy")
-        self.riesz("flow", "create", "line", "--from", "lx", "--target", "ly", "--step-size", 0.05,
-                   "--momentum", 0.5, "--seed", 1)
-        self.riesz("flow", "advance", "line", "--to", 12, "--watch")
-        # 12 steps of float32 sums of size 1; a rank flipped by rounding would show as 0.05 / 40.
-        numpy.testing.assert_allclose(self.particles("line"), oracle.flow(x, y, 12, 0.05, 0.5),
-                                      rtol=0, atol=2e-5)
+        for name, exponent in [("line", 1), ("bent", 1.5)]:
+            self.riesz("flow", "create", name, "--from", "lx", "--target", "ly", "--step-size",
+                       0.05, "--momentum", 0.5, "--seed", 1, "--exponent", exponent)
+            self.riesz("flow", "advance", name, "--to", 12, "--watch")
+            # 12 steps of float32 sums of size 1; a rank flipped by rounding would show as 0.05 / 40.
+            numpy.testing.assert_allclose(self.particles(name),
+                                          oracle.flow(x, y, 12, 0.05, 0.5, exponent),
+                                          rtol=0, atol=2e-5)
 
     def test_advance_and_watch_reach_the_target_and_the_distance_falls(self):
         self.create("f")

@@ -59,6 +59,15 @@ TEST(PlannerTest, AutoTakesTheMethodThatIsPredictedCheaper) {
   EXPECT_EQ(PlanGradient(sliced_cheaper, {}, shape, shape)->method, Method::kSliced);
 }
 
+TEST(PlannerTest, FlowsKeepTheirExponent) {
+  FlowParametersRequest parameters;
+  parameters.exponent = 1.5;
+  EXPECT_EQ(PlanFlow(parameters, Shape(10, 3), Shape(20, 3))->exponent, 1.5);
+  parameters.exponent = 0.5;
+  EXPECT_EQ(PlanFlow(parameters, Shape(10, 3), Shape(20, 3)).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
 TEST(PlannerTest, OperandsThatDoNotFitAreRefused) {
   const FakeBackend backend;
   EXPECT_EQ(PlanEnergyDistance(backend, {}, Shape(10, 3), Shape(10, 4)).status().code(),
