@@ -18,8 +18,9 @@ constexpr double kProductFlops = 100e9;     // a thread's second
 constexpr double kSlicedTileFlops = 450e9;  // likewise, on the matrix unit
 constexpr double kExactTileFlops = 250e9;
 constexpr double kSortedPointSeconds = 5e-9;  // one projection through the 1-D stage
-// Where r != 1; of values, and twice as much for velocities.
-constexpr double kPowerPointSeconds = 20e-9;
+// Where r != 1.
+constexpr double kPowerValueSeconds = 33e-9;
+constexpr double kPowerVelocitySeconds = 45e-9;
 constexpr double kPairSeconds = 0.3e-9;  // root and sum of one pair
 constexpr double kNormalSeconds = 4e-9;  // one coordinate of a direction, structured too
 
@@ -33,9 +34,9 @@ double SlicedSeconds(const ProblemShape& shape, double exponent, const Direction
   const auto p = static_cast<double>(SliceCount(spec, shape.d));
   const double products =
       2 * projections * d * p / (TiledProducts::Serves(shape.d) ? kSlicedTileFlops : kProductFlops);
-  const double ranks =
-      static_cast<double>(shape.n + shape.m) * p *
-      (exponent == 1 ? kSortedPointSeconds : (gradient ? 2 : 1) * kPowerPointSeconds);
+  const double ranks = static_cast<double>(shape.n + shape.m) * p *
+                       (exponent == 1 ? kSortedPointSeconds
+                                      : (gradient ? kPowerVelocitySeconds : kPowerValueSeconds));
   // Orthonormal rows take 4 flops in double a pair of rows and coordinate, at half the speed.
   const auto rows = static_cast<double>(MaxBlockRows(spec, shape.d));
   const double draws = spec.kind == DirectionKind::kOrthogonal

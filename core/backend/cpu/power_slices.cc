@@ -30,8 +30,8 @@ constexpr int kDoubleLanes = HWY_LANES(double);
 // A group of nodes in registers.
 constexpr int kFloats = ExponentialSum::kGroup / kFloatLanes;
 constexpr int kDoubles = ExponentialSum::kGroup / kDoubleLanes;
-// Sums of nodes are folded to so many before they leave the registers, whatever a register's size.
-constexpr int kFolded = 8;
+// Sums of nodes are folded to so many lanes first, whatever a register's size.
+[[maybe_unused]] constexpr int kFolded = 8;
 
 // e^-x - 1 for x >= 0, relative error 2e-7. Up to 87 only: beyond, e^-x is 0 beside anything.
 HWY_INLINE VF DecayMinusOne(DF d, VF x) {
@@ -80,24 +80,40 @@ class GroupSlopes {
   HWY_INLINE double Step(const float* HWY_RESTRICT rates, float gap, double w) {
     const DD dd;
     VD decays[kDoubles];
-    HWY_ALIGN double folded[kFolded];
     Decays(rates, gap, decays);
 #pragma GCC unroll 16
     for (int v = 0; v < kDoubles; ++v) states_[v] = hn::MulAdd(states_[v], decays[v], states_[v]);
-#pragma GCC unroll 16
-    for (int v = 0; v < kDoubles / 2; ++v) {
-      hn::Store(hn::Add(states_[v], states_[v + kDoubles / 2]), dd, folded + v * kDoubleLanes);
-    }
+    const double sum = Folded();
 #pragma GCC unroll 16
     for (int v = 0; v < kDoubles; ++v) {
       states_[v] =
           hn::MulAdd(hn::LoadU(dd, weights_ + v * kDoubleLanes), hn::Set(dd, w), states_[v]);
     }
-    return ((folded[0] + folded[4]) + (folded[2] + folded[6])) +
-           ((folded[1] + folded[5]) + (folded[3] + folded[7]));
+    return sum;
   }
 
  private:
+  // Halves added to halves, whatever a register's size.
+  HWY_INLINE double Folded() const {
+#if HWY_TARGET == HWY_AVX3
+    const hn::Half<DD> d4;
+    const hn::Half<hn::Half<DD>> d2;
+    const VD eight = hn::Add(states_[0], states_[1]);
+    const auto four = hn::Add(hn::LowerHalf(d4, eight), hn::UpperHalf(d4, eight));
+    const auto two = hn::Add(hn::LowerHalf(d2, four), hn::UpperHalf(d2, four));
+    return hn::GetLane(hn::Add(two, hn::Shuffle01(two)));
+#else
+    const DD dd;
+    HWY_ALIGN double folded[kFolded];
+#pragma GCC unroll 16
+    for (int v = 0; v < kDoubles / 2; ++v) {
+      hn::Store(hn::Add(states_[v], states_[v + kDoubles / 2]), dd, folded + v * kDoubleLanes);
+    }
+    return ((folded[0] + folded[4]) + (folded[2] + folded[6])) +
+           ((folded[1] + folded[5]) + (folded[3] + folded[7]));
+#endif
+  }
+
   const double* weights_;
   VD states_[kDoubles];
 };
