@@ -164,7 +164,8 @@ int64_t SlicedPass::ProjectionTiles(const Chunk& chunk, int64_t rows) const {
 void SlicedPass::PlanSlices(TilePlan& plan, const int64_t* step, const bool* measure) {
   plan.AddSerial([this] {
     overflowed_ = !std::isfinite(pair_.largest());
-    scale_ = products_->ChooseScale(pair_.largest());
+    // Other exponents' velocities depend on the scale; they run on the data as they are.
+    scale_ = products_->ChooseScale(power_ ? 1 : pair_.largest());
   });
   for (const Chunk& chunk : layout_.chunks) {
     const bool first = &chunk == layout_.chunks.data();

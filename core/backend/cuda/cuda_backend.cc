@@ -34,6 +34,13 @@ auto OrExhausted(const Make& make) -> decltype(make()) {
   }
 }
 
+// Slices of other exponents run on the cpu backend only.
+absl::Status CheckSlicedExponent(double exponent) {
+  if (exponent == 1) return absl::OkStatus();
+  return absl::UnimplementedError(
+      absl::StrCat("the cuda backend slices with exponent 1 only, got ", exponent));
+}
+
 class CudaBackend final : public Backend {
  public:
   CudaBackend(std::unique_ptr<DeviceRuntime> runtime, const CudaOptions& options)
@@ -75,6 +82,7 @@ class CudaBackend final : public Backend {
       std::shared_ptr<const DeviceEnsemble> x, std::shared_ptr<const DeviceEnsemble> y,
       const EnergyDistanceSpec& spec) override {
     RIESZ_RETURN_IF_ERROR(Validate(spec, x->count(), y->count(), x->dim(), y->dim()));
+    if (spec.method == Method::kSliced) RIESZ_RETURN_IF_ERROR(CheckSlicedExponent(spec.exponent));
     return OrExhausted([&] {
       return spec.method == Method::kExact
                  ? ExactEnergyDistance::Make(device_, x, y, spec)
@@ -86,6 +94,7 @@ class CudaBackend final : public Backend {
       std::shared_ptr<const DeviceEnsemble> x, std::shared_ptr<const DeviceEnsemble> y,
       const GradientSpec& spec) override {
     RIESZ_RETURN_IF_ERROR(Validate(spec, x->count(), y->count(), x->dim(), y->dim()));
+    if (spec.method == Method::kSliced) RIESZ_RETURN_IF_ERROR(CheckSlicedExponent(spec.exponent));
     return OrExhausted([&] {
       return spec.method == Method::kExact ? ExactGradient::Make(device_, x, y, spec)
                                            : SlicedGradient::Make(device_, x, y, spec, Pass());
@@ -97,6 +106,7 @@ class CudaBackend final : public Backend {
       const FlowSpec& spec) override {
     RIESZ_RETURN_IF_ERROR(
         Validate(spec, start->count(), target->count(), start->dim(), target->dim()));
+    RIESZ_RETURN_IF_ERROR(CheckSlicedExponent(spec.exponent));
     return OrExhausted(
         [&] { return CudaFlowStepper::Make(device_, *start, target, spec, Pass()); });
   }
