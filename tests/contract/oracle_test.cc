@@ -109,8 +109,8 @@ TEST_P(AgainstOracle, CoversAWideRangeOfScales) {
     SCOPED_TRACE(scale);
     ExpectAll(Normals(20, 30, 1, scale), Normals(25, 30, 2, 1.5f * scale), 20, {0.5, 1, 1.5});
   }
-  // Where directions are rounded and products may run on a matrix unit, which has no denormals.
-  for (const float scale : {1e-37f, 1e-30f, 1e36f}) {
+  // Where directions are rounded and products may run on a matrix unit.
+  for (const float scale : {1e-30f, 1e36f}) {
     SCOPED_TRACE(scale);
     ExpectAll(Normals(20, 64, 1, scale), Normals(25, 64, 2, 1.5f * scale), 70, {});
   }

@@ -175,6 +175,32 @@ TEST(CpuBackendTest, TenMillionParticlesInTwoDimensionsAskForTwoGigabytes) {
   EXPECT_LT(backend->Estimate({10'000'000, 10'000'000, 2}, spec).scratch_bytes, 2'200'000'000);
 }
 
+// 2^-120 of data near 1 keeps 23 bits of all coordinates but the smallest thousandth: E scales to
+// 1e-5 where nothing else is lost. (A matrix unit without scaled operands is off by 1e-3 here.)
+TEST(CpuBackendTest, SlicedValuesOfTinyDataScale) {
+  const auto backend = MakeCpuBackend({.threads = 2});
+  const auto value = [&](float scale) {
+    const auto scaled = [&](const Ensemble& from) {
+      std::vector<float> rows = Rows(*backend, from);
+      auto buffer = *backend->NewEnsemble(from->count(), from->dim());
+      auto bytes = *buffer->Map(0, from->bytes());
+      for (float& v : rows) v *= scale;
+      std::memcpy(bytes.data(), rows.data(), bytes.size());
+      EXPECT_TRUE(buffer->Commit().ok());
+      return Ensemble(*buffer->Seal());
+    };
+    EnergyDistanceSpec spec;
+    spec.method = Method::kSliced;
+    spec.directions.count = 128;
+    auto operation = *backend->NewEnergyDistance(scaled(Normals(*backend, 100, 64, 1)),
+                                                 scaled(Normals(*backend, 90, 64, 2, 0.5f)), spec);
+    Budget budget = Budget::Unlimited();
+    EXPECT_TRUE(operation->Run(budget, {}).ok());
+    return operation->result().energy_distance;
+  };
+  EXPECT_NEAR(value(0x1p-120f) * 0x1p120 / value(1), 1, 1e-5);
+}
+
 TEST(CpuBackendTest, TwoOperationsAtOnceAreBothRight) {
   const auto backend = MakeCpuBackend({.threads = 2});
   const Ensemble x = Normals(*backend, 200, 20, 1);
