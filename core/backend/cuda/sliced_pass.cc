@@ -197,7 +197,7 @@ std::optional<double> SlicedPass::block_squares() const {
   int64_t block = 0;
   for (int64_t s = 0; s < layout_.slices; ++s) {
     double size = 1;
-    if (spec_.kind == DirectionKind::kOrthogonal) {
+    if (spec_.kind != DirectionKind::kIid) {
       DirectionBlock of_slice = DirectionBlockAt(spec_, shape_.d, block);
       if (s == of_slice.first + of_slice.count) {
         of_slice = DirectionBlockAt(spec_, shape_.d, ++block);
